@@ -1,0 +1,8 @@
+//! The rules of the product as plain values and pure functions: no I/O, no async, no clock.
+
+pub mod otp;
+pub mod phone;
+pub mod quota;
+pub mod route;
+pub mod session;
+pub mod target;

@@ -1,0 +1,404 @@
+//! One-time codes: what a code is, what is remembered of a phone number, and what an answer means.
+//!
+//! A phone number has at most one live code, and every caller who asked for it has a challenge of
+//! their own on it: the same code goes to the owner of the phone whoever asked, while a caller's
+//! wrong answers only use up that caller's challenge. So neither a resend nor a stranger can make
+//! the code in the owner's hand worthless.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    clock::Timestamp,
+    domain::session::{Id, InvalidId},
+    secret::SecretId,
+};
+
+/// How codes and challenges behave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// Digits in a code.
+    pub length: Length,
+    /// How long a code lives after it was last sent.
+    pub ttl: Duration,
+    /// How long a code lives at most, however often it is sent again (NIST SP 800-63B: 10 min).
+    pub max_age: Duration,
+    /// Wrong answers that burn one challenge.
+    pub max_attempts: u32,
+    /// Wrong answers per phone in [`FAILURE_WINDOW`], over all challenges. Answers that name no
+    /// challenge of the number may use up half of it, so that strangers cannot lock the owner out.
+    pub max_failures: u32,
+    /// Whether an answer must name the challenge it belongs to.
+    pub require_challenge: bool,
+}
+
+/// The span over which [`Policy::max_failures`] counts.
+pub const FAILURE_WINDOW: Duration = Duration::from_hours(24);
+
+/// How many digits a code has: 4 to 10.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Length(u8);
+
+/// A one-time code. It is never printed; [`Code::reveal`] is for the message alone.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Code(String);
+
+/// Names one caller's attempt to log in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ChallengeId(Id);
+
+/// Stands for a phone number in the store; tells nothing about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PhoneKey(pub [u8; 16]);
+
+/// Stands for a client's network in the store; tells nothing about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ClientKey(pub [u8; 8]);
+
+/// Random input from which a code is derived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Nonce(pub [u8; 16]);
+
+/// Stands for a code in the store: a keyed hash of phone and code, useless without the master secret.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tag(pub [u8; 16]);
+
+/// All that is remembered of one phone number. One record, so that every step on it is atomic.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhoneRecord {
+    live: Option<Live>,
+    strangers: Vec<Stranger>,
+    /// When answers naming a challenge of this number were wrong, oldest first.
+    failures: Vec<Timestamp>,
+    /// When other answers were.
+    strange_failures: Vec<Timestamp>,
+}
+
+/// A code that may still be answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Live {
+    nonce: Nonce,
+    secret: SecretId,
+    tag: Tag,
+    started_at: Timestamp,
+    sent_at: Timestamp,
+    challenges: Vec<Challenge>,
+}
+
+/// One caller's claim on the live code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Challenge {
+    id: ChallengeId,
+    client: ClientKey,
+    wrong: u32,
+}
+
+/// A client that answered without a challenge of this number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Stranger {
+    client: ClientKey,
+    wrong: u32,
+}
+
+/// What a send brings along, used as far as the record does not already hold a live code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Start {
+    /// The id of the challenge if a new one is made.
+    pub id: ChallengeId,
+    /// Who asks.
+    pub client: ClientKey,
+    /// For a new code.
+    pub nonce: Nonce,
+    /// The master secret that the new code is derived with.
+    pub secret: SecretId,
+    /// Of the new code.
+    pub tag: Tag,
+}
+
+/// What a send led to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Started {
+    /// The caller's challenge: a new one, or the one it had.
+    pub id: ChallengeId,
+    /// What the code to be sent is derived from.
+    pub nonce: Nonce,
+    /// With which master secret.
+    pub secret: SecretId,
+    /// When the code dies.
+    pub expires_at: Timestamp,
+}
+
+/// An answer to be judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The challenge the caller names.
+    pub challenge: Option<ChallengeId>,
+    /// Who answers.
+    pub client: ClientKey,
+    /// The given code's tag under every master secret that is still in use.
+    pub tags: Vec<Tag>,
+}
+
+/// What an answer led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judgement {
+    /// The code was right and is now used up.
+    Right,
+    /// It was wrong, or nothing could be answered. How many attempts the caller's challenge has
+    /// left, when the caller has one.
+    Wrong {
+        /// `None` when no challenge of this caller is known.
+        attempts_left: Option<u32>,
+    },
+}
+
+/// A code, or a length of codes, that is not one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidCode {
+    /// Not exactly as many digits as codes have.
+    #[error("must be {} digits", .0.0)]
+    Digits(Length),
+    /// A length outside of 4 to 10.
+    #[error("a code has 4 to 10 digits")]
+    Length,
+}
+
+/// Callers that may hold a challenge on one live code; a further caller takes the place of the
+/// first one. It bounds the record, and lies above every sane send limit.
+const MAX_CHALLENGES: usize = 16;
+
+impl Length {
+    /// From a number of digits.
+    pub fn new(digits: u8) -> Result<Self, InvalidCode> {
+        if (4..=10).contains(&digits) {
+            Ok(Self(digits))
+        } else {
+            Err(InvalidCode::Length)
+        }
+    }
+
+    /// The number of digits.
+    pub const fn digits(self) -> u8 {
+        self.0
+    }
+}
+
+impl Code {
+    /// Reads a code as a person typed it: exactly the digits, blanks around them forgiven.
+    pub fn parse(text: &str, length: Length) -> Result<Self, InvalidCode> {
+        let text = text.trim();
+        let right = text.len() == usize::from(length.0) && text.bytes().all(|b| b.is_ascii_digit());
+        right
+            .then(|| Self(text.to_owned()))
+            .ok_or(InvalidCode::Digits(length))
+    }
+
+    /// The first uniform code in a stream of random words. A word beyond the largest multiple of
+    /// the number of codes is skipped, so that every code is equally likely.
+    pub fn draw(length: Length, words: impl Iterator<Item = u64>) -> Option<Self> {
+        let codes = 10_u64.pow(u32::from(length.0));
+        let fair = u64::MAX - u64::MAX % codes;
+        let word = words.into_iter().find(|word| *word < fair)?;
+        let width = usize::from(length.0);
+        Some(Self(format!("{:0width$}", word % codes)))
+    }
+
+    /// The digits, for the message to the owner of the phone and for nothing else.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Code(…)")
+    }
+}
+
+impl fmt::Debug for Tag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tag(…)")
+    }
+}
+
+impl ChallengeId {
+    /// From 128 random bits.
+    pub const fn new(random: [u8; 16]) -> Self {
+        Self(Id(random))
+    }
+}
+
+impl fmt::Display for ChallengeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for ChallengeId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        text.parse().map(Self)
+    }
+}
+
+impl Policy {
+    /// When a code sent now, of a challenge begun then, dies.
+    fn expires_at(&self, started_at: Timestamp, sent_at: Timestamp) -> Timestamp {
+        (sent_at + self.ttl).min(started_at + self.max_age)
+    }
+
+    /// Whether a live code may be sent once more: at least half of a code's life must remain to
+    /// it, or the owner would receive a code that is about to die.
+    fn may_send_again(&self, live: &Live, now: Timestamp) -> bool {
+        now < self.expires_at(live.started_at, live.sent_at)
+            && now + self.ttl / 2 <= live.started_at + self.max_age
+            && live.challenges.iter().any(|c| c.wrong < self.max_attempts)
+    }
+}
+
+impl PhoneRecord {
+    /// A code is to be sent: the live one again, or a new one.
+    pub fn start(&mut self, start: &Start, policy: &Policy, now: Timestamp) -> Started {
+        let mut live = match self.live.take() {
+            Some(live) if policy.may_send_again(&live, now) => live,
+            Some(_) | None => {
+                self.strangers.clear();
+                Live {
+                    nonce: start.nonce,
+                    secret: start.secret,
+                    tag: start.tag,
+                    started_at: now,
+                    sent_at: now,
+                    challenges: Vec::new(),
+                }
+            }
+        };
+        live.sent_at = now;
+        let own = live
+            .challenges
+            .iter()
+            .find(|c| c.client == start.client && c.wrong < policy.max_attempts);
+        let id = own.map_or(start.id, |challenge| challenge.id);
+        if own.is_none() {
+            if live.challenges.len() == MAX_CHALLENGES {
+                live.challenges.remove(0);
+            }
+            live.challenges.push(Challenge {
+                id,
+                client: start.client,
+                wrong: 0,
+            });
+        }
+        let started = Started {
+            id,
+            nonce: live.nonce,
+            secret: live.secret,
+            expires_at: policy.expires_at(live.started_at, live.sent_at),
+        };
+        self.live = Some(live);
+        started
+    }
+
+    /// Judges an answer and counts it. A right one uses the code up: of any number of right
+    /// answers to one code exactly one is [`Judgement::Right`].
+    pub fn answer(&mut self, answer: &Answer, policy: &Policy, now: Timestamp) -> Judgement {
+        self.forget_old_failures(now);
+        let nothing = Judgement::Wrong {
+            attempts_left: None,
+        };
+        let Some(live) = &mut self.live else {
+            return nothing;
+        };
+        if now >= policy.expires_at(live.started_at, live.sent_at) {
+            return nothing;
+        }
+        let own = live
+            .challenges
+            .iter_mut()
+            .rev()
+            .find(|c| match answer.challenge {
+                Some(id) => c.id == id,
+                None => !policy.require_challenge && c.client == answer.client,
+            });
+        let failed = self.failures.len() + self.strange_failures.len();
+        let spent = failed >= policy.max_failures as usize;
+        let right = answer.tags.contains(&live.tag);
+
+        let Some(challenge) = own else {
+            if policy.require_challenge || spent {
+                return nothing;
+            }
+            let at = self
+                .strangers
+                .iter()
+                .position(|s| s.client == answer.client);
+            let wrong = at
+                .and_then(|at| self.strangers.get(at))
+                .map_or(0, |s| s.wrong);
+            if wrong >= policy.max_attempts
+                || self.strange_failures.len() >= policy.max_failures as usize / 2
+            {
+                return nothing;
+            }
+            if right {
+                return self.used_up();
+            }
+            match at.and_then(|at| self.strangers.get_mut(at)) {
+                Some(stranger) => stranger.wrong += 1,
+                None => self.strangers.push(Stranger {
+                    client: answer.client,
+                    wrong: 1,
+                }),
+            }
+            self.strange_failures.push(now);
+            return nothing;
+        };
+
+        if spent || challenge.wrong >= policy.max_attempts {
+            return Judgement::Wrong {
+                attempts_left: Some(0),
+            };
+        }
+        if right {
+            return self.used_up();
+        }
+        challenge.wrong += 1;
+        self.failures.push(now);
+        let of_challenge = policy.max_attempts - challenge.wrong;
+        let of_phone = u32::try_from(policy.max_failures as usize - failed - 1).unwrap_or(0);
+        Judgement::Wrong {
+            attempts_left: Some(of_challenge.min(of_phone)),
+        }
+    }
+
+    /// When nothing in this record means anything any more, so that it may be dropped.
+    pub fn dead_at(&self, policy: &Policy) -> Timestamp {
+        let code = self
+            .live
+            .as_ref()
+            .map(|live| policy.expires_at(live.started_at, live.sent_at));
+        let failures = [&self.failures, &self.strange_failures]
+            .into_iter()
+            .filter_map(|list| list.last())
+            .map(|last| *last + FAILURE_WINDOW);
+        code.into_iter().chain(failures).max().unwrap_or_default()
+    }
+
+    /// The code is spent, and its owner has shown who they are: earlier failures are forgiven
+    /// (NIST SP 800-63B §5.2.2 counts consecutive ones).
+    fn used_up(&mut self) -> Judgement {
+        *self = Self::default();
+        Judgement::Right
+    }
+
+    fn forget_old_failures(&mut self, now: Timestamp) {
+        let oldest = now.minus(FAILURE_WINDOW);
+        self.failures.retain(|at| *at > oldest);
+        self.strange_failures.retain(|at| *at > oldest);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,495 @@
+//! Refusals: the only place that turns one into an HTTP response, and the list of all stable codes.
+
+use std::{borrow::Cow, fmt::Write, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use serde_json::{Map, Value, json};
+
+/// The media type of every refusal (RFC 9457 §3).
+pub const PROBLEM_JSON: &str = "application/problem+json";
+
+const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+
+/// A refusal on its way to the client: what it may know, and nothing of the inner cause.
+#[derive(Debug, Clone)]
+pub struct Reject {
+    code: Code,
+    detail: Cow<'static, str>,
+    fields: Vec<FieldError>,
+    extra: Map<String, Value>,
+    headers: HeaderMap,
+}
+
+/// One field of a request body that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldError {
+    /// The JSON name of the field.
+    pub field: &'static str,
+    /// What would be right.
+    pub message: Cow<'static, str>,
+}
+
+/// Every reason the gateway itself has to refuse a request. The spelling in [`Code::as_str`] is
+/// part of the public contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Code {
+    InvalidJson,
+    InvalidRequestTarget,
+    InvalidOtp,
+    InvalidGrant,
+    MissingToken,
+    InvalidToken,
+    TokenExpired,
+    SessionRevoked,
+    InsufficientUserAuthentication,
+    InsufficientScope,
+    CountryNotAllowed,
+    Csrf,
+    NotFound,
+    MethodNotAllowed,
+    RequestTimeout,
+    BodyTooLarge,
+    UnsupportedMediaType,
+    ValidationFailed,
+    RateLimited,
+    HeadersTooLarge,
+    Internal,
+    SmsFailed,
+    UpstreamUnreachable,
+    StoreUnavailable,
+    Overloaded,
+    UpstreamTimeout,
+}
+
+impl Code {
+    /// Every code, for documentation and tests.
+    pub const ALL: [Self; 26] = [
+        Self::InvalidJson,
+        Self::InvalidRequestTarget,
+        Self::InvalidOtp,
+        Self::InvalidGrant,
+        Self::MissingToken,
+        Self::InvalidToken,
+        Self::TokenExpired,
+        Self::SessionRevoked,
+        Self::InsufficientUserAuthentication,
+        Self::InsufficientScope,
+        Self::CountryNotAllowed,
+        Self::Csrf,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::RequestTimeout,
+        Self::BodyTooLarge,
+        Self::UnsupportedMediaType,
+        Self::ValidationFailed,
+        Self::RateLimited,
+        Self::HeadersTooLarge,
+        Self::Internal,
+        Self::SmsFailed,
+        Self::UpstreamUnreachable,
+        Self::StoreUnavailable,
+        Self::Overloaded,
+        Self::UpstreamTimeout,
+    ];
+
+    /// The stable spelling that clients may match on.
+    pub const fn as_str(self) -> &'static str {
+        self.facts().1
+    }
+
+    /// The HTTP status it is answered with.
+    pub const fn status(self) -> StatusCode {
+        self.facts().0
+    }
+
+    /// Status, code, title for people, and the error type of RFC 9209 §2.3 for `Proxy-Status`.
+    const fn facts(self) -> (StatusCode, &'static str, &'static str, &'static str) {
+        const DENIED: &str = "http_request_denied";
+        const BROKEN: &str = "http_request_error";
+        match self {
+            Self::InvalidJson => (
+                StatusCode::BAD_REQUEST,
+                "invalid_json",
+                "The body is not valid JSON",
+                BROKEN,
+            ),
+            Self::InvalidRequestTarget => (
+                StatusCode::BAD_REQUEST,
+                "invalid_request_target",
+                "The request target is not acceptable",
+                BROKEN,
+            ),
+            Self::InvalidOtp => (
+                StatusCode::BAD_REQUEST,
+                "invalid_otp",
+                "The code is wrong or no longer valid",
+                DENIED,
+            ),
+            Self::InvalidGrant => (
+                StatusCode::BAD_REQUEST,
+                "invalid_grant",
+                "The refresh token is not valid",
+                DENIED,
+            ),
+            Self::MissingToken => (
+                StatusCode::UNAUTHORIZED,
+                "missing_token",
+                "An access token is needed",
+                DENIED,
+            ),
+            Self::InvalidToken => (
+                StatusCode::UNAUTHORIZED,
+                "invalid_token",
+                "The access token is not valid",
+                DENIED,
+            ),
+            Self::TokenExpired => (
+                StatusCode::UNAUTHORIZED,
+                "token_expired",
+                "The access token has expired",
+                DENIED,
+            ),
+            Self::SessionRevoked => (
+                StatusCode::UNAUTHORIZED,
+                "session_revoked",
+                "The session has ended",
+                DENIED,
+            ),
+            Self::InsufficientUserAuthentication => (
+                StatusCode::UNAUTHORIZED,
+                "insufficient_user_authentication",
+                "A more recent login is needed",
+                DENIED,
+            ),
+            Self::InsufficientScope => (
+                StatusCode::FORBIDDEN,
+                "insufficient_scope",
+                "The access token does not allow this",
+                DENIED,
+            ),
+            Self::CountryNotAllowed => (
+                StatusCode::FORBIDDEN,
+                "country_not_allowed",
+                "Numbers of this country are not served",
+                DENIED,
+            ),
+            Self::Csrf => (
+                StatusCode::FORBIDDEN,
+                "csrf",
+                "The request came from another site",
+                DENIED,
+            ),
+            Self::NotFound => (
+                StatusCode::NOT_FOUND,
+                "not_found",
+                "There is nothing here",
+                "destination_not_found",
+            ),
+            Self::MethodNotAllowed => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "The method is not allowed here",
+                DENIED,
+            ),
+            Self::RequestTimeout => (
+                StatusCode::REQUEST_TIMEOUT,
+                "request_timeout",
+                "The request did not arrive in time",
+                BROKEN,
+            ),
+            Self::BodyTooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "body_too_large",
+                "The body is too large",
+                DENIED,
+            ),
+            Self::UnsupportedMediaType => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_media_type",
+                "The media type is not supported",
+                DENIED,
+            ),
+            Self::ValidationFailed => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "validation_failed",
+                "A field is not valid",
+                DENIED,
+            ),
+            Self::RateLimited => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "rate_limited",
+                "Too many requests",
+                DENIED,
+            ),
+            Self::HeadersTooLarge => (
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "headers_too_large",
+                "The request headers are too large",
+                DENIED,
+            ),
+            Self::Internal => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal",
+                "The gateway failed",
+                "proxy_internal_error",
+            ),
+            Self::SmsFailed => (
+                StatusCode::BAD_GATEWAY,
+                "sms_failed",
+                "The message could not be sent",
+                "destination_unavailable",
+            ),
+            Self::UpstreamUnreachable => (
+                StatusCode::BAD_GATEWAY,
+                "upstream_unreachable",
+                "The app cannot be reached",
+                "destination_unavailable",
+            ),
+            Self::StoreUnavailable => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "store_unavailable",
+                "The session store cannot be reached",
+                "proxy_internal_error",
+            ),
+            Self::Overloaded => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "overloaded",
+                "The gateway is overloaded",
+                "proxy_internal_error",
+            ),
+            Self::UpstreamTimeout => (
+                StatusCode::GATEWAY_TIMEOUT,
+                "upstream_timeout",
+                "The app did not answer in time",
+                "http_response_timeout",
+            ),
+        }
+    }
+}
+
+impl Reject {
+    /// A refusal with `detail` for the caller: one sentence, no inner cause, no secret.
+    pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            code,
+            detail: detail.into(),
+            fields: Vec::new(),
+            extra: Map::new(),
+            headers: HeaderMap::new(),
+        }
+    }
+
+    /// A body whose fields are wrong, each named.
+    pub fn fields(fields: Vec<FieldError>) -> Self {
+        Self {
+            fields,
+            ..Self::new(
+                Code::ValidationFailed,
+                "One or more fields are not valid; see errors.",
+            )
+        }
+    }
+
+    /// No token was sent: RFC 6750 §3.1 wants no error code in the challenge then.
+    pub fn missing_token() -> Self {
+        Self::new(
+            Code::MissingToken,
+            "Send an access token as Authorization: Bearer.",
+        )
+        .header(header::WWW_AUTHENTICATE, "Bearer")
+    }
+
+    /// A token was sent and is of no use (RFC 6750 §3.1, `invalid_token`).
+    pub fn token(code: Code, detail: &'static str) -> Self {
+        let mut challenge = String::from("Bearer error=\"");
+        challenge.push_str(if code == Code::InsufficientScope {
+            "insufficient_scope"
+        } else if code == Code::InsufficientUserAuthentication {
+            "insufficient_user_authentication"
+        } else {
+            "invalid_token"
+        });
+        challenge.push_str("\", error_description=\"");
+        challenge.push_str(detail);
+        challenge.push('"');
+        Self::new(code, detail).header(header::WWW_AUTHENTICATE, &challenge)
+    }
+
+    /// A limit was hit. `policy` names it, `quota` and `window` are its size, `retry_after` the wait
+    /// until the next request can succeed (draft-ietf-httpapi-ratelimit-headers).
+    pub fn rate_limited(
+        policy: &'static str,
+        quota: u32,
+        window: Duration,
+        retry_after: Duration,
+    ) -> Self {
+        let wait = whole_secs(retry_after).max(1);
+        let limits = format!("\"{policy}\";q={quota};w={}", whole_secs(window));
+        let left = format!("\"{policy}\";r=0;t={wait}");
+        Self::new(
+            Code::RateLimited,
+            "Too many requests; wait before the next one.",
+        )
+        .with("violated-policies", json!([policy]))
+        .with("retry_after", json!(wait))
+        .retry_after(retry_after)
+        .header(RATE_LIMIT_POLICY, &limits)
+        .header(RATE_LIMIT, &left)
+    }
+
+    /// Adds a member to the problem document (RFC 9457 §3.2).
+    #[must_use]
+    pub fn with(mut self, member: &str, value: Value) -> Self {
+        self.extra.insert(member.to_owned(), value);
+        self
+    }
+
+    /// Adds a response header; a value that no header can hold is left out.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.insert(name, value);
+        }
+        self
+    }
+
+    /// Says when to come back, in whole seconds, rounded up so that it is never too early.
+    #[must_use]
+    pub fn retry_after(self, wait: Duration) -> Self {
+        let secs = whole_secs(wait).max(1).to_string();
+        self.header(header::RETRY_AFTER, &secs)
+    }
+
+    /// Why it was refused.
+    pub const fn code(&self) -> Code {
+        self.code
+    }
+
+    /// The sentence for the caller.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// The response: `application/problem+json`, never cached, marked as ours by `Proxy-Status`
+    /// (RFC 9209) so that it is told from an answer of the app.
+    pub fn into_response<B: From<Bytes>>(self) -> Response<B> {
+        let (status, code, title, proxy_error) = self.code.facts();
+        let mut problem = Map::new();
+        problem.insert("type".to_owned(), json!("about:blank"));
+        problem.insert("title".to_owned(), json!(title));
+        problem.insert("status".to_owned(), json!(status.as_u16()));
+        problem.insert("code".to_owned(), json!(code));
+        problem.insert("detail".to_owned(), json!(self.detail));
+        if !self.fields.is_empty() {
+            let errors: Vec<Value> = self
+                .fields
+                .iter()
+                .map(|error| json!({ "field": error.field, "message": error.message }))
+                .collect();
+            problem.insert("errors".to_owned(), Value::Array(errors));
+        }
+        problem.extend(self.extra);
+
+        let mut response = Response::new(B::from(Bytes::from(Value::Object(problem).to_string())));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.extend(self.headers);
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(PROXY_STATUS, proxy_status(proxy_error));
+        response.extensions_mut().insert(self.code);
+        response
+    }
+}
+
+/// `Proxy-Status: otp-gateway; error=TYPE` (RFC 9209 §2).
+fn proxy_status(error: &'static str) -> HeaderValue {
+    let mut value = String::from("otp-gateway");
+    // Writing to a string cannot fail.
+    let _: std::fmt::Result = write!(value, "; error={error}");
+    HeaderValue::from_str(&value).unwrap_or(HeaderValue::from_static("otp-gateway"))
+}
+
+fn whole_secs(span: Duration) -> u64 {
+    span.as_secs() + u64::from(span.subsec_nanos() > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    fn problem(reject: Reject) -> (Response<Bytes>, Value) {
+        let response: Response<Bytes> = reject.into_response();
+        let body = serde_json::from_slice(response.body()).expect("problem documents are JSON");
+        (response, body)
+    }
+
+    #[test]
+    fn every_code_has_a_spelling_of_its_own_and_an_error_status() {
+        let spellings: HashSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(spellings.len(), Code::ALL.len());
+        for code in Code::ALL {
+            let status = code.status();
+            assert!(
+                status.is_client_error() || status.is_server_error(),
+                "{code:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_a_problem_document_that_no_cache_keeps() {
+        let (response, body) = problem(Reject::new(Code::NotFound, "No route leads here."));
+        assert_eq!(response.status(), 404);
+        assert_eq!(response.headers()["content-type"], PROBLEM_JSON);
+        assert_eq!(response.headers()["cache-control"], "no-store");
+        assert_eq!(
+            response.headers()["proxy-status"],
+            "otp-gateway; error=destination_not_found"
+        );
+        assert_eq!(body["code"], "not_found");
+        assert_eq!(body["status"], 404);
+    }
+
+    #[test]
+    fn a_missing_token_is_challenged_without_an_error_code() {
+        let (response, _) = problem(Reject::missing_token());
+        assert_eq!(response.headers()["www-authenticate"], "Bearer");
+        let (response, _) = problem(Reject::token(Code::TokenExpired, "The token has expired."));
+        assert_eq!(
+            response.headers()["www-authenticate"],
+            "Bearer error=\"invalid_token\", error_description=\"The token has expired.\""
+        );
+    }
+
+    #[test]
+    fn a_rate_limit_names_its_policy_and_never_invites_too_early() {
+        let (response, body) = problem(Reject::rate_limited(
+            "phone",
+            3,
+            Duration::from_mins(30),
+            Duration::from_millis(1_799_001),
+        ));
+        assert_eq!(response.headers()["retry-after"], "1800");
+        assert_eq!(
+            response.headers()["ratelimit-policy"],
+            "\"phone\";q=3;w=1800"
+        );
+        assert_eq!(response.headers()["ratelimit"], "\"phone\";r=0;t=1800");
+        assert_eq!(body["violated-policies"][0], "phone");
+    }
+
+    #[test]
+    fn wrong_fields_are_each_named() {
+        let (response, body) = problem(Reject::fields(vec![FieldError {
+            field: "otp",
+            message: "must be 6 digits".into(),
+        }]));
+        assert_eq!(response.status(), 422);
+        assert_eq!(body["errors"][0]["field"], "otp");
+    }
+}
