@@ -1,3 +1,30 @@
-//! Bytes to requests and back: the only room that opens HTTP sockets.
+//! Bytes to requests and back: the only room that opens HTTP sockets. It knows nothing of routes, tokens or apps.
 
+pub mod conn;
+pub mod hop_by_hop;
+pub mod listen;
 pub mod peer;
+pub mod progress;
+pub mod timer;
+mod watched;
+
+use std::time::Duration;
+
+/// How long and how much a client connection may take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Until the first byte of a connection.
+    pub first_byte: Duration,
+    /// From the first to the last byte of a request head.
+    pub headers: Duration,
+    /// Between two requests of a connection.
+    pub idle: Duration,
+    /// Between two pieces of a body, in either direction.
+    pub body_idle: Duration,
+    /// For requests in flight when the gateway is told to stop.
+    pub drain: Duration,
+    /// Bytes of a request head, at least 8 KiB.
+    pub max_header_bytes: usize,
+    /// Connections one worker holds at once; further ones wait in the kernel's queue.
+    pub max_connections: usize,
+}

@@ -1,1 +1,159 @@
-//! The proxy room.
+//! The way to the apps: picks a connection, sends the request, streams the answer back. It knows nothing of tokens or of the auth service.
+
+mod body;
+mod error;
+mod upstream;
+
+pub use body::Download;
+pub use upstream::Upstream;
+
+use std::{rc::Rc, sync::Arc, time::Duration};
+
+use http::{HeaderMap, HeaderValue, Request, Response, Uri, Version, header, uri::PathAndQuery};
+use hyper::{body::Incoming, client::conn::http1::SendRequest};
+
+use crate::{
+    body::Body,
+    net::hop_by_hop,
+    proxy::{body::Upload, error::Error, upstream::Lease},
+};
+
+/// One app, as it is configured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpstreamSpec {
+    /// How routes, logs and metrics call it.
+    pub name: Arc<str>,
+    /// Where it runs; asked in turn.
+    pub servers: Vec<Server>,
+    /// For opening a connection.
+    pub connect_timeout: Duration,
+    /// For which an unused connection is kept.
+    pub idle: Duration,
+    /// Between two pieces of an answer's body.
+    pub body_idle: Duration,
+    /// Unused connections kept per worker and server.
+    pub max_idle: usize,
+    /// Connections per worker and server.
+    pub max_connections: usize,
+}
+
+/// One place where an app runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Server {
+    /// `host:port`, spoken to in HTTP/1.1.
+    Http(String),
+    /// The demo app that is part of the gateway.
+    Demo,
+}
+
+/// What a route says about one request.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms {
+    /// Bytes the request's body may have.
+    pub max_body: u64,
+    /// Between two pieces of the request's body.
+    pub body_idle: Duration,
+    /// From the end of the request to the beginning of the answer.
+    pub response_timeout: Duration,
+}
+
+/// Sends `request` to `upstream` and gives back its answer, or a refusal that says what failed.
+///
+/// A request that finds its pooled connection closed is sent again on another one, but only when
+/// none of it had been sent: nothing is ever done twice.
+pub async fn forward(
+    upstream: &Rc<Upstream>,
+    request: Request<Incoming>,
+    terms: Terms,
+) -> Response<Body<Download>> {
+    match try_forward(upstream, request, terms).await {
+        Ok(response) => response,
+        Err(error) => {
+            tracing::debug!(upstream = %upstream.name(), %error, "no answer from the app");
+            crate::reject::Reject::from(error).into_response()
+        }
+    }
+}
+
+async fn try_forward(
+    upstream: &Rc<Upstream>,
+    request: Request<Incoming>,
+    terms: Terms,
+) -> Result<Response<Body<Download>>, Error> {
+    let (mut parts, incoming) = request.into_parts();
+    let upload = Upload::new(incoming, terms)?;
+    to_origin_form(&mut parts)?;
+    let mut request = Request::from_parts(parts, upload);
+    loop {
+        let mut lease = upstream.lease().await?;
+        request
+            .body_mut()
+            .sent_under(lease.alarm(), terms.response_timeout);
+        let watch = request.body().watch();
+        match lease.sender().try_send_request(request).await {
+            Ok(response) => {
+                watch.answered();
+                return Ok(receive(response, lease, watch));
+            }
+            Err(mut failed) => match failed.take_message() {
+                // The connection had ended before the request got on it.
+                Some(unsent) if lease.was_used_before() => request = unsent,
+                Some(_) | None => {
+                    return Err(Error::of_exchange(failed.into_error(), &lease, &watch));
+                }
+            },
+        }
+    }
+}
+
+fn receive(
+    response: Response<Incoming>,
+    lease: Lease,
+    watch: body::Watch,
+) -> Response<Body<Download>> {
+    let (mut parts, incoming) = response.into_parts();
+    hop_by_hop::strip(&mut parts.headers);
+    parts.version = Version::HTTP_11;
+    parts.extensions.clear();
+    Response::from_parts(parts, Body::stream(Download::new(incoming, lease, watch)))
+}
+
+/// An HTTP/1.1 request names its host in `Host` and only path and query in its target (RFC 9112
+/// §3.2.1), in whatever form it came.
+fn to_origin_form(parts: &mut http::request::Parts) -> Result<(), Error> {
+    if let Some(authority) = parts.uri.authority() {
+        let host = HeaderValue::from_str(authority.as_str()).map_err(|_| Error::Target)?;
+        parts.headers.insert(header::HOST, host);
+        let target = parts
+            .uri
+            .path_and_query()
+            .cloned()
+            .unwrap_or_else(|| PathAndQuery::from_static("/"));
+        parts.uri = Uri::from(target);
+    }
+    parts.version = Version::HTTP_11;
+    // Ours to answer: hyper has said "continue" when the body was first asked for.
+    parts.headers.remove(header::EXPECT);
+    join_cookies(&mut parts.headers);
+    Ok(())
+}
+
+/// HTTP/2 clients may send a cookie in crumbs; HTTP/1.1 allows one line (RFC 9113 §8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    let mut lines = headers.get_all(header::COOKIE).iter();
+    if lines.next().is_none() || lines.next().is_none() {
+        return;
+    }
+    let joined = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect::<Vec<_>>()
+        .join(&b"; "[..]);
+    if let Ok(value) = HeaderValue::from_bytes(&joined) {
+        headers.insert(header::COOKIE, value);
+    }
+}
+
+/// What requests to an app are sent with.
+type Sender = SendRequest<Upload>;

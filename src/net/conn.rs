@@ -1,0 +1,266 @@
+//! One client connection: HTTP/1.1 or HTTP/2 in the clear, its deadlines, its graceful end; knows nothing of what is served.
+
+use std::{
+    cell::Cell,
+    convert::Infallible,
+    error::Error as StdError,
+    future::poll_fn,
+    io,
+    pin::{Pin, pin},
+    rc::Rc,
+    task::{Context, Poll, ready},
+};
+
+use bytes::{Bytes, BytesMut};
+use http::{Request, Response};
+use http_body::{Body, Frame, SizeHint};
+use hyper::{
+    body::Incoming,
+    rt::Executor,
+    server::conn::{http1, http2},
+};
+use hyper_util::rt::TokioIo;
+use pin_project_lite::pin_project;
+use tokio::{io::AsyncReadExt, net::TcpStream, task::spawn_local};
+use tower::Service;
+
+use crate::net::{
+    Limits,
+    progress::{InFlight, Progress},
+    watched::Watched,
+};
+
+/// What every HTTP/2 connection begins with (RFC 9113 §3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Room for the first read: a whole request without a body, usually.
+const FIRST_READ: usize = 2048;
+
+/// Streams one client may have open at once.
+const MAX_STREAMS: u32 = 100;
+
+/// Serves one connection until it ends by itself, breaks a deadline, or is drained.
+///
+/// `service` is called without asking `poll_ready` first: the gateway's layers hold no
+/// back-pressure in them, they are always ready.
+pub async fn serve<S, B>(mut stream: TcpStream, service: S, progress: Rc<Progress>, limits: &Limits)
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + 'static,
+    S::Future: 'static,
+    B: Body<Data = Bytes> + 'static,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    let begun = {
+        let mut opening = pin!(read_opening(&mut stream));
+        poll_fn(|cx| {
+            if progress.poll_broken(cx).is_ready() {
+                return Poll::Ready(None);
+            }
+            opening.as_mut().poll(cx).map(Result::ok)
+        })
+        .await
+    };
+    let Some((version, first)) = begun else {
+        return;
+    };
+    progress.speaks(version);
+    let io = TokioIo::new(Watched::new(stream, first, Rc::clone(&progress)));
+    let service = Tracked {
+        service,
+        progress: Rc::clone(&progress),
+    };
+    match version {
+        Version::Http1 => {
+            let conn = http1::Builder::new()
+                .max_buf_size(limits.max_header_bytes)
+                .half_close(false)
+                .serve_connection(io, service);
+            Serving {
+                conn,
+                progress,
+                told_to_end: false,
+            }
+            .await;
+        }
+        Version::Http2 => {
+            let conn = http2::Builder::new(LocalExecutor)
+                .max_concurrent_streams(MAX_STREAMS)
+                .max_header_list_size(u32::try_from(limits.max_header_bytes).unwrap_or(u32::MAX))
+                .serve_connection(io, service);
+            Serving {
+                conn,
+                progress,
+                told_to_end: false,
+            }
+            .await;
+        }
+    }
+}
+
+/// Which protocol a client speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// HTTP/1.0 or 1.1.
+    Http1,
+    /// HTTP/2 with prior knowledge (RFC 9113 §3.3).
+    Http2,
+}
+
+/// Reads until it is clear which protocol the client speaks. What was read goes on to the parser.
+async fn read_opening(stream: &mut TcpStream) -> io::Result<(Version, BytesMut)> {
+    let mut first = BytesMut::with_capacity(FIRST_READ);
+    loop {
+        if stream.read_buf(&mut first).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let seen = first.len().min(PREFACE.len());
+        if first.get(..seen) != PREFACE.get(..seen) {
+            return Ok((Version::Http1, first));
+        }
+        if seen == PREFACE.len() {
+            return Ok((Version::Http2, first));
+        }
+    }
+}
+
+/// Runs HTTP/2 streams on the worker's own thread.
+#[derive(Clone, Copy, Debug)]
+struct LocalExecutor;
+
+impl<F: Future<Output = ()> + 'static> Executor<F> for LocalExecutor {
+    fn execute(&self, stream: F) {
+        // The task ends with its connection, which owns the other half of all it waits for.
+        drop(spawn_local(stream));
+    }
+}
+
+/// Connections that can be asked to end after what they are doing.
+trait Drain: Future {
+    fn drain(self: Pin<&mut Self>);
+}
+
+impl<S, B> Drain for http1::Connection<TokioIo<Watched>, Tracked<S>>
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone,
+    B: Body<Data = Bytes> + 'static,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    fn drain(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+impl<S, B> Drain for http2::Connection<TokioIo<Watched>, Tracked<S>, LocalExecutor>
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + 'static,
+    S::Future: 'static,
+    B: Body<Data = Bytes> + 'static,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    fn drain(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+pin_project! {
+    /// A connection under its deadlines.
+    struct Serving<C> {
+        #[pin]
+        conn: C,
+        progress: Rc<Progress>,
+        told_to_end: bool,
+    }
+}
+
+impl<C: Drain<Output = hyper::Result<()>>> Future for Serving<C> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        if this.progress.is_draining() && !*this.told_to_end {
+            *this.told_to_end = true;
+            this.conn.as_mut().drain();
+        }
+        if this.progress.poll_broken(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        if let Err(error) = ready!(this.conn.poll(cx)) {
+            tracing::debug!(%error, "a client connection ended badly");
+        }
+        Poll::Ready(())
+    }
+}
+
+/// The service of one connection, keeping its [`Progress`] informed.
+#[derive(Clone)]
+struct Tracked<S> {
+    service: S,
+    progress: Rc<Progress>,
+}
+
+impl<S, B> hyper::service::Service<Request<Incoming>> for Tracked<S>
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone,
+{
+    type Response = Response<TrackedBody<B>>;
+    type Error = Infallible;
+    type Future = TrackedFuture<S::Future>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        TrackedFuture {
+            in_flight: Cell::new(Some(self.progress.begin())),
+            response: self.service.clone().call(request),
+        }
+    }
+}
+
+pin_project! {
+    struct TrackedFuture<F> {
+        in_flight: Cell<Option<InFlight>>,
+        #[pin]
+        response: F,
+    }
+}
+
+impl<F, B> Future for TrackedFuture<F>
+where
+    F: Future<Output = Result<Response<B>, Infallible>>,
+{
+    type Output = Result<Response<TrackedBody<B>>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let response = ready!(this.response.poll(cx))?;
+        let in_flight = this.in_flight.take();
+        Poll::Ready(Ok(response.map(|body| TrackedBody { body, in_flight })))
+    }
+}
+
+pin_project! {
+    /// A response body; the request is in flight until it is dropped.
+    struct TrackedBody<B> {
+        #[pin]
+        body: B,
+        in_flight: Option<InFlight>,
+    }
+}
+
+impl<B: Body> Body for TrackedBody<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        self.project().body.poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,145 @@
+//! What a client connection is doing and how long it may: a few cells that the socket, the requests and the timer share.
+
+use std::{
+    cell::Cell,
+    rc::Rc,
+    task::{Context, Poll, ready},
+};
+
+use crate::net::{
+    Limits,
+    conn::Version,
+    timer::{Alarm, Timer},
+};
+
+/// The state of one client connection, judged by one alarm.
+#[derive(Debug)]
+pub struct Progress {
+    phase: Cell<Phase>,
+    version: Cell<Version>,
+    in_flight: Cell<u32>,
+    alarm: Alarm,
+    limits: Rc<Limits>,
+    draining: Rc<Cell<bool>>,
+}
+
+/// A stretch of a connection's life that has a deadline of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Nothing has come yet.
+    Opening,
+    /// Between requests.
+    Idle,
+    /// A request head is coming in.
+    Head,
+    /// Requests are being answered.
+    Busy,
+    /// An answer waits for the client to take more of it.
+    Stalled,
+}
+
+/// Held by a request from its head to the end of its answer.
+#[derive(Debug)]
+pub struct InFlight(Rc<Progress>);
+
+impl Progress {
+    /// A connection that was just accepted. `draining` is shared by all connections of a worker.
+    pub fn new(timer: &Timer, limits: Rc<Limits>, draining: Rc<Cell<bool>>) -> Rc<Self> {
+        let alarm = timer.alarm();
+        alarm.set(limits.first_byte);
+        Rc::new(Self {
+            phase: Cell::new(Phase::Opening),
+            version: Cell::new(Version::Http1),
+            in_flight: Cell::new(0),
+            alarm,
+            limits,
+            draining,
+        })
+    }
+
+    /// The client's protocol is known. An HTTP/2 client may be silent from now on, an HTTP/1
+    /// client is in the middle of a request head.
+    pub fn speaks(&self, version: Version) {
+        self.version.set(version);
+        match version {
+            Version::Http1 => self.enter(Phase::Head),
+            Version::Http2 => self.enter(Phase::Idle),
+        }
+    }
+
+    /// Something came in. After silence it begins a request head; its deadline is for the whole
+    /// head, so that a client cannot prolong it byte by byte. HTTP/2 frames are no request heads
+    /// (a PING is none), so there the idle deadline stays.
+    pub fn received(&self) {
+        if self.phase.get() == Phase::Idle && self.version.get() == Version::Http1 {
+            self.enter(Phase::Head);
+        }
+    }
+
+    /// The client took something.
+    pub fn sent(&self) {
+        if self.phase.get() == Phase::Stalled {
+            self.settle();
+        }
+    }
+
+    /// The client takes nothing at the moment.
+    pub fn stalled(&self) {
+        if self.phase.get() != Phase::Stalled {
+            self.enter(Phase::Stalled);
+        }
+    }
+
+    /// A request has arrived.
+    pub fn begin(self: &Rc<Self>) -> InFlight {
+        self.in_flight.set(self.in_flight.get() + 1);
+        if self.phase.get() != Phase::Stalled {
+            self.enter(Phase::Busy);
+        }
+        InFlight(Rc::clone(self))
+    }
+
+    /// Whether the gateway wants to stop.
+    pub fn is_draining(&self) -> bool {
+        self.draining.get()
+    }
+
+    /// Ready when the current phase has lasted too long and the connection must go.
+    pub fn poll_broken(&self, cx: &mut Context<'_>) -> Poll<()> {
+        ready!(self.alarm.poll_due(cx));
+        tracing::debug!(phase = ?self.phase.get(), "closing a client connection: too slow");
+        Poll::Ready(())
+    }
+
+    fn settle(&self) {
+        self.enter(if self.in_flight.get() == 0 {
+            Phase::Idle
+        } else {
+            Phase::Busy
+        });
+    }
+
+    fn enter(&self, phase: Phase) {
+        self.phase.set(phase);
+        match phase {
+            Phase::Opening => self.alarm.set(self.limits.first_byte),
+            Phase::Idle => self.alarm.set(self.limits.idle),
+            Phase::Head => self.alarm.set(self.limits.headers),
+            Phase::Stalled => self.alarm.set(self.limits.body_idle),
+            // Bounded by the deadlines of the app's answer and of the request's body.
+            Phase::Busy => self.alarm.lift(),
+        }
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        let progress = &self.0;
+        progress
+            .in_flight
+            .set(progress.in_flight.get().saturating_sub(1));
+        if progress.phase.get() != Phase::Stalled {
+            progress.settle();
+        }
+    }
+}
