@@ -8,6 +8,8 @@ use serde_json::Value;
 /// One way through the gateway: what it matches, whom it lets through, where it leads.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Route {
+    /// Its place in the configuration, where its metrics are kept.
+    pub index: usize,
     /// How logs, metrics and `explain` call it.
     pub name: Arc<str>,
     /// `None` matches every host.

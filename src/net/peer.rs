@@ -1,8 +1,9 @@
-//! Facts about who is at the other end of a request, carried in its extensions.
+//! Facts about who is at the other end: the socket's peer, and the client behind it as far as it is believed.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use http::HeaderValue;
+use ipnet::IpNet;
 
 /// How the client reached us, as far as the gateway believes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +14,8 @@ pub enum Scheme {
     Https,
 }
 
-/// The client of a request, as far as the gateway believes what it is told.
+/// The client of a request, as far as the gateway believes what it is told. Carried in the
+/// request's extensions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Client {
     /// Its address; an IPv4 address mapped into IPv6 is kept as IPv4.
@@ -22,9 +24,20 @@ pub struct Client {
     pub scheme: Scheme,
 }
 
-/// The id under which logs of the gateway and of the apps speak of a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestId(pub HeaderValue);
+/// Who opened a connection. Made once per connection, so that requests need not look twice.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// Its address; an IPv4 address mapped into IPv6 is kept as IPv4.
+    pub ip: IpAddr,
+    /// The same, as it is written into headers.
+    pub text: HeaderValue,
+    /// Whether it may speak for others: it is one of `server.trusted_proxies`.
+    pub is_trusted: bool,
+}
+
+/// The networks of proxies whose word about their clients is taken.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TrustedProxies(Vec<IpNet>);
 
 impl Scheme {
     /// As it is written in `X-Forwarded-Proto` and in URLs.
@@ -50,21 +63,126 @@ impl Client {
     pub fn network(&self) -> IpAddr {
         match self.ip {
             IpAddr::V4(_) => self.ip,
-            IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
+            IpAddr::V6(v6) => {
+                IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)))
+            }
         }
     }
+}
+
+impl Peer {
+    /// The peer at `address`.
+    pub fn new(address: SocketAddr, trusted: &TrustedProxies) -> Self {
+        let ip = address.ip().to_canonical();
+        Self {
+            ip,
+            // An address is written in digits, letters, dots and colons.
+            text: HeaderValue::from_str(&ip.to_string())
+                .unwrap_or(HeaderValue::from_static("unknown")),
+            is_trusted: trusted.contains(ip),
+        }
+    }
+}
+
+impl TrustedProxies {
+    /// Trusts these networks and nobody else.
+    pub const fn new(networks: Vec<IpNet>) -> Self {
+        Self(networks)
+    }
+
+    /// Whether `ip` may speak for others.
+    pub fn contains(&self, ip: IpAddr) -> bool {
+        self.0.iter().any(|network| network.contains(&ip))
+    }
+
+    /// Whether anybody is trusted.
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The client that a chain of forwarders speaks of, read from the right (RFC 7239 §7.4): the
+    /// first address that is not a trusted proxy. `chain` is `X-Forwarded-For`, all lines joined.
+    /// An entry that is no address ends the walk: nothing left of it can be believed.
+    pub fn client_behind(&self, peer: IpAddr, chain: &str) -> IpAddr {
+        let mut client = peer;
+        for entry in chain.rsplit(',').map(str::trim) {
+            if !self.contains(client) {
+                break;
+            }
+            match parse_forwarded_address(entry) {
+                Some(ip) => client = ip,
+                None => break,
+            }
+        }
+        client
+    }
+}
+
+/// An address with or without port: `192.0.2.1`, `192.0.2.1:80`, `::1`, `[::1]`, `[::1]:80`.
+fn parse_forwarded_address(entry: &str) -> Option<IpAddr> {
+    let ip = entry
+        .parse::<IpAddr>()
+        .or_else(|_| entry.parse::<SocketAddr>().map(|address| address.ip()))
+        .ok()
+        .or_else(|| {
+            let bare = entry.strip_prefix('[')?.strip_suffix(']')?;
+            bare.parse::<Ipv6Addr>().ok().map(IpAddr::V6)
+        })?;
+    Some(ip.to_canonical())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().expect(text)
+    }
+
+    fn trusting(networks: &[&str]) -> TrustedProxies {
+        TrustedProxies::new(networks.iter().map(|n| n.parse().expect(n)).collect())
+    }
 
     #[test]
     fn a_client_is_counted_by_its_network() {
-        let network = |ip: &str| Client::new(ip.parse().expect(ip), Scheme::Http).network();
+        let network = |text: &str| Client::new(ip(text), Scheme::Http).network();
         assert_eq!(network("2001:db8:1:2:3:4:5:6"), network("2001:db8:1:2::1"));
         assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
         assert_ne!(network("192.0.2.1"), network("192.0.2.2"));
         assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
+    }
+
+    #[test]
+    fn the_client_is_the_first_from_the_right_that_is_no_trusted_proxy() {
+        let trusted = trusting(&["10.0.0.0/8", "::1/128"]);
+        for (peer, chain, client) in [
+            ("10.0.0.1", "203.0.113.9", "203.0.113.9"),
+            ("10.0.0.1", "1.2.3.4, 203.0.113.9", "203.0.113.9"),
+            ("10.0.0.1", "1.2.3.4, 203.0.113.9, 10.9.9.9", "203.0.113.9"),
+            ("10.0.0.1", "1.2.3.4:55, [2001:db8::1]:80", "2001:db8::1"),
+            ("10.0.0.1", "10.0.0.3, 10.0.0.2", "10.0.0.3"),
+            ("10.0.0.1", "1.2.3.4, nonsense, 10.0.0.2", "10.0.0.2"),
+            ("10.0.0.1", "", "10.0.0.1"),
+            ("10.0.0.1", "::ffff:203.0.113.9", "203.0.113.9"),
+            ("203.0.113.1", "1.2.3.4", "203.0.113.1"),
+        ] {
+            assert_eq!(trusted.client_behind(ip(peer), chain), ip(client), "{chain}");
+        }
+    }
+
+    #[test]
+    fn a_mapped_address_does_not_slip_past_the_list() {
+        let address = "[::ffff:10.0.0.1]:9".parse().expect("an address");
+        assert!(Peer::new(address, &trusting(&["10.0.0.0/8"])).is_trusted);
+        assert!(!Peer::new(address, &TrustedProxies::default()).is_trusted);
+    }
+
+    proptest! {
+        #[test]
+        fn whoever_trusts_nobody_believes_nothing(chain in "\\PC{0,60}") {
+            let peer = ip("198.51.100.7");
+            prop_assert_eq!(TrustedProxies::default().client_behind(peer, &chain), peer);
+        }
     }
 }

@@ -1,0 +1,183 @@
+//! Decides who the client is, and tells the app: believes forwarding headers of trusted proxies, removes everybody else's.
+
+use std::{
+    rc::Rc,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use http::{HeaderMap, HeaderName, HeaderValue, Request, header::{FORWARDED, HOST}};
+use tower::{Layer, Service};
+
+use crate::net::peer::{Client, Peer, Scheme, TrustedProxies};
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
+/// What only a proxy may say. Removed when it comes from anybody else.
+pub const FORWARDING_HEADERS: [HeaderName; 7] = [
+    FORWARDED,
+    X_FORWARDED_FOR,
+    X_FORWARDED_PROTO,
+    X_FORWARDED_HOST,
+    HeaderName::from_static("x-forwarded-port"),
+    HeaderName::from_static("x-forwarded-prefix"),
+    HeaderName::from_static("x-real-ip"),
+];
+
+/// Puts [`Client`] into the request and rewrites `X-Forwarded-For`, `-Proto` and `-Host` for the app.
+#[derive(Debug, Clone)]
+pub struct ClientLayer {
+    peer: Rc<Peer>,
+    trusted: Arc<TrustedProxies>,
+}
+
+/// See [`ClientLayer`].
+#[derive(Debug, Clone)]
+pub struct IdentifyClient<S> {
+    inner: S,
+    layer: ClientLayer,
+}
+
+impl ClientLayer {
+    /// For the requests of one connection.
+    pub const fn new(peer: Rc<Peer>, trusted: Arc<TrustedProxies>) -> Self {
+        Self { peer, trusted }
+    }
+
+    fn identify(&self, headers: &mut HeaderMap, authority: Option<&str>) -> Client {
+        if self.peer.is_trusted {
+            return self.believe(headers, authority);
+        }
+        for name in &FORWARDING_HEADERS {
+            headers.remove(name);
+        }
+        headers.insert(X_FORWARDED_FOR, self.peer.text.clone());
+        headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("http"));
+        name_host(headers, authority);
+        Client::new(self.peer.ip, Scheme::Http)
+    }
+
+    /// A trusted proxy speaks: its chain is read, and goes on with the proxy itself at its end.
+    fn believe(&self, headers: &mut HeaderMap, authority: Option<&str>) -> Client {
+        let chain = headers
+            .get_all(X_FORWARDED_FOR)
+            .iter()
+            .map(|line| line.to_str().unwrap_or("?"))
+            .collect::<Vec<_>>()
+            .join(", ");
+        let scheme = match headers.get(X_FORWARDED_PROTO).map(HeaderValue::as_bytes) {
+            Some(b"https") => Scheme::Https,
+            Some(_) | None => Scheme::Http,
+        };
+        let client = Client::new(self.trusted.client_behind(self.peer.ip, &chain), scheme);
+        let longer = if chain.is_empty() {
+            self.peer.ip.to_string()
+        } else {
+            format!("{chain}, {}", self.peer.ip)
+        };
+        let longer = HeaderValue::from_str(&longer).unwrap_or_else(|_| self.peer.text.clone());
+        headers.insert(X_FORWARDED_FOR, longer);
+        headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(scheme.as_str()));
+        if !headers.contains_key(X_FORWARDED_HOST) {
+            name_host(headers, authority);
+        }
+        client
+    }
+}
+
+/// The host the client asked for: `:authority` in HTTP/2, `Host` in HTTP/1.1.
+fn name_host(headers: &mut HeaderMap, authority: Option<&str>) {
+    let host = match authority {
+        Some(authority) => HeaderValue::from_str(authority).ok(),
+        None => headers.get(HOST).cloned(),
+    };
+    if let Some(host) = host {
+        headers.insert(X_FORWARDED_HOST, host);
+    }
+}
+
+impl<S> Layer<S> for ClientLayer {
+    type Service = IdentifyClient<S>;
+
+    fn layer(&self, inner: S) -> IdentifyClient<S> {
+        IdentifyClient {
+            inner,
+            layer: self.clone(),
+        }
+    }
+}
+
+impl<S, B> Service<Request<B>> for IdentifyClient<S>
+where
+    S: Service<Request<B>>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> S::Future {
+        let (mut parts, body) = request.into_parts();
+        let authority = parts.uri.authority().map(http::uri::Authority::as_str);
+        let client = self.layer.identify(&mut parts.headers, authority);
+        parts.extensions.insert(client);
+        self.inner.call(Request::from_parts(parts, body))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identify(trusted: &[&str], lines: &[(&'static str, &str)]) -> (Client, HeaderMap) {
+        let networks = trusted.iter().map(|n| n.parse().expect(n)).collect();
+        let trusted = Arc::new(TrustedProxies::new(networks));
+        let peer = Rc::new(Peer::new("10.0.0.1:9".parse().expect("an address"), &trusted));
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(*name, value.parse().expect("a value"));
+        }
+        let client = ClientLayer::new(peer, trusted).identify(&mut headers, None);
+        (client, headers)
+    }
+
+    #[test]
+    fn a_stranger_cannot_speak_for_anybody() {
+        let forged = [
+            ("host", "app.test"),
+            ("x-forwarded-for", "1.2.3.4"),
+            ("x-forwarded-for", "5.6.7.8"),
+            ("x-forwarded-proto", "https"),
+            ("x-forwarded-host", "evil.test"),
+            ("x-forwarded-prefix", "/x"),
+            ("x-forwarded-port", "1"),
+            ("x-real-ip", "1.2.3.4"),
+            ("forwarded", "for=1.2.3.4"),
+        ];
+        let (client, headers) = identify(&[], &forged);
+        assert_eq!(client, Client::new("10.0.0.1".parse().expect("ip"), Scheme::Http));
+        assert_eq!(headers["x-forwarded-for"], "10.0.0.1");
+        assert_eq!(headers["x-forwarded-proto"], "http");
+        assert_eq!(headers["x-forwarded-host"], "app.test");
+        assert_eq!(headers.len(), 4, "{headers:?}");
+    }
+
+    #[test]
+    fn a_trusted_proxy_is_believed_and_added_to_the_chain() {
+        let told = [
+            ("host", "app.test"),
+            ("x-forwarded-for", "6.6.6.6"),
+            ("x-forwarded-for", "203.0.113.9"),
+            ("x-forwarded-proto", "https"),
+        ];
+        let (client, headers) = identify(&["10.0.0.0/8"], &told);
+        assert_eq!(client, Client::new("203.0.113.9".parse().expect("ip"), Scheme::Https));
+        assert_eq!(headers["x-forwarded-for"], "6.6.6.6, 203.0.113.9, 10.0.0.1");
+        assert_eq!(headers["x-forwarded-proto"], "https");
+    }
+}

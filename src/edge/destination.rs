@@ -1,0 +1,201 @@
+//! Decides where a request goes, once, on one canonical form of its target, which is also what is forwarded.
+
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use http::{HeaderMap, Method, Request, Uri, Version, header::HOST, request::Parts, uri::PathAndQuery};
+use tower::{Layer, Service};
+
+use crate::{
+    domain::{
+        route::{Directory, Found, Route},
+        target::{Ambiguity, CanonicalPath, canonical_host},
+    },
+    reject::{Code, Reject},
+};
+
+/// Where a request goes. Carried in its extensions; made by [`DestinationLayer`] alone.
+#[derive(Debug, Clone)]
+pub enum Destination {
+    /// To the gateway's own endpoints.
+    Auth,
+    /// Along a route.
+    Route(Arc<Route>),
+    /// Nowhere.
+    Refused(Box<Reject>),
+}
+
+/// What all requests are matched against.
+#[derive(Debug)]
+pub struct Map {
+    /// The paths of the auth service, canonical, without a slash at the end.
+    pub auth_bases: Vec<String>,
+    /// The ways to the apps.
+    pub routes: Directory,
+}
+
+/// Puts [`Destination`] into the request, and the canonical path into its target.
+#[derive(Debug, Clone)]
+pub struct DestinationLayer {
+    map: Arc<Map>,
+}
+
+/// See [`DestinationLayer`].
+#[derive(Debug, Clone)]
+pub struct FindDestination<S> {
+    inner: S,
+    map: Arc<Map>,
+}
+
+impl DestinationLayer {
+    /// Matches against `map`.
+    pub const fn new(map: Arc<Map>) -> Self {
+        Self { map }
+    }
+}
+
+impl Map {
+    /// Finds where a request goes and makes its target canonical.
+    pub fn find(&self, parts: &mut Parts) -> Destination {
+        self.try_find(parts)
+            .unwrap_or_else(|reject| Destination::Refused(Box::new(reject)))
+    }
+
+    fn try_find(&self, parts: &mut Parts) -> Result<Destination, Reject> {
+        if parts.method == Method::CONNECT || parts.method == Method::TRACE {
+            return Err(Reject::new(
+                Code::MethodNotAllowed,
+                "CONNECT and TRACE lead nowhere here.",
+            )
+            .header(http::header::ALLOW, "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
+        }
+        let path = CanonicalPath::parse(parts.uri.path()).map_err(|why| refuse(&why))?;
+        let encoded_separator = path.has_encoded_separator();
+        let destination = {
+            let host = host_of(&parts.uri, &parts.headers, parts.version)?;
+            self.look_up(host.as_deref(), path.as_str(), &parts.method)?
+        };
+        if encoded_separator
+            && !matches!(&destination, Destination::Route(route) if route.allow_encoded)
+        {
+            return Err(refuse(&Ambiguity::EncodedSlash));
+        }
+        if path.is_rewritten() {
+            let canonical = path.as_str().to_owned();
+            rewrite(&mut parts.uri, canonical)?;
+        }
+        Ok(destination)
+    }
+
+    fn look_up(&self, host: Option<&str>, path: &str, method: &Method) -> Result<Destination, Reject> {
+        if self.auth_bases.iter().any(|base| is_at_or_below(path, base)) {
+            return Ok(Destination::Auth);
+        }
+        match self.routes.find(host, path, method) {
+            Found::Route(route) => Ok(Destination::Route(Arc::clone(route))),
+            Found::Nothing => Err(Reject::new(Code::NotFound, "No route leads here.")),
+            Found::WrongMethod(routes) => {
+                let allowed: Vec<&str> = routes
+                    .iter()
+                    .filter_map(|route| route.methods.as_ref())
+                    .flatten()
+                    .map(Method::as_str)
+                    .collect();
+                Err(Reject::new(
+                    Code::MethodNotAllowed,
+                    "This path knows other methods; see Allow.",
+                )
+                .header(http::header::ALLOW, &allowed.join(", ")))
+            }
+        }
+    }
+}
+
+/// Whether `path` is `base` or lies below it, on a segment border.
+pub fn is_at_or_below(path: &str, base: &str) -> bool {
+    path.strip_prefix(base)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// The one host a request names, in canonical spelling. HTTP/1.1 must name one in exactly one
+/// `Host` line (RFC 9112 §3.2), HTTP/2 in `:authority`; when both are there they must agree.
+fn host_of<'a>(
+    uri: &'a Uri,
+    headers: &'a HeaderMap,
+    version: Version,
+) -> Result<Option<std::borrow::Cow<'a, str>>, Reject> {
+    let bad = |detail| Reject::new(Code::InvalidRequestTarget, detail);
+    let mut lines = headers.get_all(HOST).iter();
+    let named = match (lines.next(), lines.next()) {
+        (None, _) => None,
+        (Some(line), None) => {
+            let text = line.to_str().ok().and_then(canonical_host);
+            Some(text.ok_or_else(|| bad("Host is not the name of a host."))?)
+        }
+        (Some(_), Some(_)) => return Err(bad("The request has several Host headers.")),
+    };
+    let Some(authority) = uri.authority() else {
+        return match named {
+            None if version >= Version::HTTP_11 => Err(bad("The request has no Host header.")),
+            named => Ok(named),
+        };
+    };
+    let target = canonical_host(authority.as_str())
+        .ok_or_else(|| bad("The target does not name a host."))?;
+    match named {
+        Some(named) if named != target => Err(bad("Target and Host name different hosts.")),
+        Some(_) | None => Ok(Some(target)),
+    }
+}
+
+fn rewrite(uri: &mut Uri, mut path: String) -> Result<(), Reject> {
+    if let Some(query) = uri.query() {
+        path.push('?');
+        path.push_str(query);
+    }
+    let bad = || Reject::new(Code::InvalidRequestTarget, "The target cannot be forwarded.");
+    let mut parts = std::mem::take(uri).into_parts();
+    parts.path_and_query = Some(PathAndQuery::from_maybe_shared(path).map_err(|_| bad())?);
+    *uri = Uri::from_parts(parts).map_err(|_| bad())?;
+    Ok(())
+}
+
+fn refuse(why: &Ambiguity) -> Reject {
+    let mut detail = why.to_string();
+    detail.replace_range(..1, &detail.get(..1).unwrap_or_default().to_ascii_uppercase());
+    detail.push('.');
+    Reject::new(Code::InvalidRequestTarget, detail)
+}
+
+impl<S> Layer<S> for DestinationLayer {
+    type Service = FindDestination<S>;
+
+    fn layer(&self, inner: S) -> FindDestination<S> {
+        FindDestination {
+            inner,
+            map: Arc::clone(&self.map),
+        }
+    }
+}
+
+impl<S, B> Service<Request<B>> for FindDestination<S>
+where
+    S: Service<Request<B>>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> S::Future {
+        let (mut parts, body) = request.into_parts();
+        let destination = self.map.find(&mut parts);
+        parts.extensions.insert(destination);
+        self.inner.call(Request::from_parts(parts, body))
+    }
+}
