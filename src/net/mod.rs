@@ -1,12 +1,17 @@
 //! Bytes to requests and back: the only room that opens HTTP sockets. It knows nothing of routes, tokens or apps.
 
-pub mod conn;
-pub mod hop_by_hop;
 pub mod listen;
-pub mod peer;
+
+pub mod conn;
 pub mod progress;
 pub mod timer;
 mod watched;
+
+pub mod bearer;
+pub mod cookies;
+pub mod hop_by_hop;
+pub mod origin;
+pub mod peer;
 
 use std::time::Duration;
 
