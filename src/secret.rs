@@ -103,6 +103,12 @@ impl Purpose {
     }
 }
 
+impl fmt::Display for SecretId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}", u32::from_be_bytes(self.0))
+    }
+}
+
 impl Master {
     /// The least a master secret may hold: 256 bits.
     pub const MIN_BYTES: usize = 32;
@@ -267,6 +273,11 @@ mod tests {
             m.prf(Purpose::PhoneKey, &[b"ab", b"c"]),
             m.prf(Purpose::PhoneKey, &[b"a", b"bc"])
         );
+    }
+
+    #[test]
+    fn a_name_of_a_secret_is_written_as_eight_hexadecimal_digits() {
+        assert_eq!(SecretId([0, 0x1a, 0xff, 3]).to_string(), "001aff03");
     }
 
     #[test]

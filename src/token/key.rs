@@ -1,0 +1,155 @@
+//! One key, prepared once for all tokens it will sign or verify; knows nothing of files or of other keys.
+
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+use jsonwebtoken::{
+    DecodingKey, EncodingKey, crypto,
+    jwk::{AlgorithmParameters, EllipticCurve, Jwk, PublicKeyUse},
+};
+
+use crate::{secret::Secret, token::Algorithm};
+
+/// A key with its name. Its algorithm is a property of the key, never of the token (RFC 8725 §3.1).
+#[derive(Debug, Clone)]
+pub struct Key {
+    kid: String,
+    algorithm: Algorithm,
+    /// `None` for a public key.
+    signing: Option<EncodingKey>,
+    verifying: DecodingKey,
+    /// `None` for a shared secret, which must never be published.
+    public: Option<Jwk>,
+}
+
+/// Why something is not a key we can use.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidKey {
+    /// The text is not PEM.
+    #[error("is not a PEM file")]
+    NotPem,
+    /// PEM, but of something else, for example an encrypted key or a certificate.
+    #[error("holds a `{0}`, where a PRIVATE KEY or a PUBLIC KEY is needed")]
+    NotAKey(String),
+    /// A key, but for none of our algorithms.
+    #[error("is not a key on P-256, of Ed25519 or of RSA with 2048 to 8192 bits")]
+    Unsupported,
+    /// Fewer bytes than the hash has (RFC 7518 §3.2).
+    #[error("holds {0} bytes, where a secret needs at least {min}", min = Key::MIN_SECRET_BYTES)]
+    TooShort(usize),
+}
+
+impl Key {
+    /// The least an HMAC secret may hold: 256 bits (RFC 7518 §3.2).
+    pub const MIN_SECRET_BYTES: usize = 32;
+
+    /// A shared secret, for HS256.
+    pub fn hmac(kid: String, secret: &Secret) -> Self {
+        Self {
+            kid,
+            algorithm: Algorithm::Hs256,
+            signing: Some(EncodingKey::from_secret(secret.expose())),
+            verifying: DecodingKey::from_secret(secret.expose()),
+            public: None,
+        }
+    }
+
+    /// A private key (PKCS#8, or SEC 1 and PKCS#1 as older tools write them) or a public one, in PEM.
+    pub fn from_pem(kid: String, text: &[u8]) -> Result<Self, InvalidKey> {
+        let pem = pem::parse(text).map_err(|_| InvalidKey::NotPem)?;
+        let (algorithm, signing, public) = match pem.tag() {
+            "PRIVATE KEY" | "RSA PRIVATE KEY" => private(text),
+            "EC PRIVATE KEY" => sec1(pem.contents()),
+            "PUBLIC KEY" | "RSA PUBLIC KEY" => public(text),
+            tag => return Err(InvalidKey::NotAKey(tag.to_owned())),
+        }
+        .ok_or(InvalidKey::Unsupported)?;
+        Self::asymmetric(kid, algorithm, signing, public).ok_or(InvalidKey::Unsupported)
+    }
+
+    fn asymmetric(
+        kid: String,
+        algorithm: Algorithm,
+        signing: Option<EncodingKey>,
+        mut public: Jwk,
+    ) -> Option<Self> {
+        if let AlgorithmParameters::EllipticCurve(point) = &public.algorithm
+            && point.curve != EllipticCurve::P256
+        {
+            return None;
+        }
+        public.common.key_id = Some(kid.clone());
+        public.common.public_key_use = Some(PublicKeyUse::Signature);
+        Some(Self {
+            kid,
+            algorithm,
+            signing,
+            verifying: DecodingKey::from_jwk(&public).ok()?,
+            public: Some(public),
+        })
+    }
+
+    /// Its name, in the `kid` header.
+    pub fn kid(&self) -> &str {
+        &self.kid
+    }
+
+    /// What it signs with.
+    pub const fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// Whether it is more than a public key.
+    pub const fn can_sign(&self) -> bool {
+        self.signing.is_some()
+    }
+
+    /// What the world may know of it, if anything.
+    pub const fn public(&self) -> Option<&Jwk> {
+        self.public.as_ref()
+    }
+
+    /// The signature of `message` in base64url; `None` for a public key, or when the library fails.
+    pub fn sign(&self, message: &str) -> Option<String> {
+        let key = self.signing.as_ref()?;
+        crypto::sign(message.as_bytes(), key, self.algorithm.into()).ok()
+    }
+
+    /// Whether `signature`, in base64url, is one of `message`.
+    pub fn verify(&self, message: &str, signature: &str) -> bool {
+        crypto::verify(
+            signature,
+            message.as_bytes(),
+            &self.verifying,
+            self.algorithm.into(),
+        )
+        .unwrap_or(false)
+    }
+}
+
+type Parts = (Algorithm, Option<EncodingKey>, Jwk);
+
+/// The three kinds are told apart by the object identifier in the file.
+fn private(text: &[u8]) -> Option<Parts> {
+    let (algorithm, key) = None
+        .or_else(|| Some((Algorithm::Es256, EncodingKey::from_ec_pem(text).ok()?)))
+        .or_else(|| Some((Algorithm::EdDsa, EncodingKey::from_ed_pem(text).ok()?)))
+        .or_else(|| Some((Algorithm::Rs256, EncodingKey::from_rsa_pem(text).ok()?)))?;
+    let public = Jwk::from_encoding_key(&key, algorithm.into()).ok()?;
+    Some((algorithm, Some(key), public))
+}
+
+/// `openssl ecparam -genkey` writes this (RFC 5915).
+fn sec1(der: &[u8]) -> Option<Parts> {
+    let pair = EcdsaKeyPair::from_private_key_der(&ECDSA_P256_SHA256_FIXED_SIGNING, der).ok()?;
+    let key = EncodingKey::from_ec_der(pair.to_pkcs8v1().ok()?.as_ref());
+    let public = Jwk::from_encoding_key(&key, Algorithm::Es256.into()).ok()?;
+    Some((Algorithm::Es256, Some(key), public))
+}
+
+fn public(text: &[u8]) -> Option<Parts> {
+    let (algorithm, key) = None
+        .or_else(|| Some((Algorithm::Es256, DecodingKey::from_ec_pem(text).ok()?)))
+        .or_else(|| Some((Algorithm::EdDsa, DecodingKey::from_ed_pem(text).ok()?)))
+        .or_else(|| Some((Algorithm::Rs256, DecodingKey::from_rsa_pem(text).ok()?)))?;
+    let public = Jwk::from_decoding_key(&key, Some(algorithm.into())).ok()?;
+    Some((algorithm, None, public))
+}

@@ -1,0 +1,127 @@
+//! The keys of access tokens: which of them signs, which still verify. Knows nothing of tokens.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use crate::{
+    clock::Timestamp,
+    token::{Algorithm, Key},
+};
+
+mod directory;
+mod error;
+mod material;
+mod rotate;
+
+use directory::{Directory, KeyFile};
+use material::Material;
+
+pub use directory::State;
+pub use error::KeysError;
+pub use rotate::Rotation;
+
+/// All keys that may verify an access token, and the one that signs new ones.
+#[derive(Debug, Clone)]
+pub struct Keyring {
+    /// In the order of their names, which is the order of their making.
+    keys: Vec<Arc<Key>>,
+    signing: Option<Arc<Key>>,
+}
+
+/// One key of a directory, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name.
+    pub kid: String,
+    /// What it may be used for.
+    pub state: State,
+    /// What it signs with.
+    pub algorithm: Algorithm,
+    /// For how long it has been retired, or how long ago it was made.
+    pub age: Duration,
+}
+
+impl Keyring {
+    /// The keys of a directory. New tokens are signed with the active private key of `algorithm`;
+    /// of several, the one with the highest name. Keys retired for longer than `keep_retired` are
+    /// left out. A directory without any private key in use makes a ring that only verifies.
+    pub fn load(
+        dir: &Path,
+        algorithm: Algorithm,
+        now: Timestamp,
+        keep_retired: Duration,
+    ) -> Result<Self, KeysError> {
+        let files = Directory::read_locked(dir)?;
+        if files.is_empty() {
+            return Err(KeysError::Empty { dir: dir.into() });
+        }
+        let mut ring = Self {
+            keys: Vec::with_capacity(files.len()),
+            signing: None,
+        };
+        let mut may_sign = false;
+        for file in files {
+            if file.is_spent(now, keep_retired) {
+                continue;
+            }
+            let key = Arc::new(file.key);
+            if key.can_sign() && file.name.state != State::Retired {
+                may_sign = true;
+                if file.name.state == State::Active && key.algorithm() == algorithm {
+                    ring.signing = Some(Arc::clone(&key));
+                }
+            }
+            ring.keys.push(key);
+        }
+        if may_sign && ring.signing.is_none() {
+            return Err(KeysError::NoSigningKey {
+                dir: dir.into(),
+                algorithm,
+            });
+        }
+        Ok(ring)
+    }
+
+    /// One fresh key that lives as long as this process: for stores that do so too.
+    pub fn ephemeral(algorithm: Algorithm) -> Result<Self, KeysError> {
+        let key = Material::generate(algorithm)?
+            .key(material::random_name()?)
+            .map_err(|_| KeysError::Generation)?;
+        let key = Arc::new(key);
+        Ok(Self {
+            keys: vec![Arc::clone(&key)],
+            signing: Some(key),
+        })
+    }
+
+    /// The key of that name.
+    pub fn find(&self, kid: &str) -> Option<&Key> {
+        self.iter().find(|key| key.kid() == kid)
+    }
+
+    /// The key that signs, unless this ring only verifies.
+    pub fn signing(&self) -> Option<&Key> {
+        self.signing.as_deref()
+    }
+
+    /// All keys.
+    pub fn iter(&self) -> impl Iterator<Item = &Key> {
+        self.keys.iter().map(AsRef::as_ref)
+    }
+
+    /// What a directory holds, in the order of names.
+    pub fn list(dir: &Path, now: Timestamp) -> Result<Vec<Listed>, KeysError> {
+        let listed = |file: KeyFile| Listed {
+            algorithm: file.key.algorithm(),
+            kid: file.name.kid,
+            state: file.name.state,
+            age: now.since(file.modified),
+        };
+        Ok(Directory::read_locked(dir)?
+            .into_iter()
+            .map(listed)
+            .collect())
+    }
+}
+
+#[cfg(test)]
+mod tests;

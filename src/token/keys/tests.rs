@@ -1,0 +1,1 @@
+//! Directories of keys in every state, good and bad.
