@@ -1,1 +1,4 @@
-//! The observe room.
+//! What operators see: metrics and the audit log; knows nothing of the requests it speaks of.
+
+pub mod audit;
+pub mod metrics;

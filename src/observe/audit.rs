@@ -1,0 +1,168 @@
+//! The audit log: who proved what, and when, as one line per event; knows nothing of HTTP and never of a code or a token.
+//!
+//! Events go to the target `audit`, so that an operator can route them to a place of their own.
+//! A phone number appears masked, a session by its id.
+
+use std::net::IpAddr;
+
+use crate::domain::{phone::Phone, session::SessionId};
+
+/// The target of every audit event.
+pub const TARGET: &str = "audit";
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A code was handed to the provider.
+    OtpSent,
+    /// A send was refused by the named limit.
+    OtpLimited(&'static str),
+    /// A send or an answer used a configured test number.
+    TestNumberUsed,
+    /// A right code opened a session.
+    OtpVerified,
+    /// An answer was refused.
+    OtpWrong,
+    /// A session's tokens were renewed.
+    SessionRefreshed,
+    /// A refresh token that was replaced long ago came back; the session was ended.
+    SessionReplayed,
+    /// Sessions were ended by their owner; one event for each.
+    SessionRevoked,
+}
+
+/// Around whom it happened.
+#[derive(Clone, Copy, Debug)]
+pub struct Scene<'a> {
+    /// The client's address.
+    pub ip: IpAddr,
+    /// The id under which the access log has the request.
+    pub request_id: Option<&'a str>,
+    /// Whose phone, shown masked.
+    pub phone: Option<&'a Phone>,
+    /// Which session.
+    pub session: Option<SessionId>,
+}
+
+impl Event {
+    /// The stable name of the event.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OtpSent => "otp.sent",
+            Self::OtpLimited(_) => "otp.limited",
+            Self::TestNumberUsed => "otp.test_number",
+            Self::OtpVerified => "otp.verified",
+            Self::OtpWrong => "otp.wrong",
+            Self::SessionRefreshed => "session.refreshed",
+            Self::SessionReplayed => "session.replayed",
+            Self::SessionRevoked => "session.revoked",
+        }
+    }
+
+    const fn policy(self) -> Option<&'static str> {
+        match self {
+            Self::OtpLimited(policy) => Some(policy),
+            Self::OtpSent
+            | Self::TestNumberUsed
+            | Self::OtpVerified
+            | Self::OtpWrong
+            | Self::SessionRefreshed
+            | Self::SessionReplayed
+            | Self::SessionRevoked => None,
+        }
+    }
+
+    /// Whether somebody may be attacking: such events are warnings.
+    const fn is_suspicious(self) -> bool {
+        match self {
+            Self::SessionReplayed | Self::TestNumberUsed => true,
+            Self::OtpSent
+            | Self::OtpLimited(_)
+            | Self::OtpVerified
+            | Self::OtpWrong
+            | Self::SessionRefreshed
+            | Self::SessionRevoked => false,
+        }
+    }
+}
+
+/// Writes `event` to the audit log.
+pub fn record(event: Event, scene: Scene<'_>) {
+    // tracing wants a literal level, hence the two arms of one line.
+    macro_rules! line {
+        ($level:ident) => {
+            tracing::$level!(
+                target: TARGET,
+                event = event.as_str(),
+                policy = event.policy(),
+                phone = scene.phone.map(Phone::masked),
+                ip = %scene.ip,
+                session = scene.session.map(tracing::field::display),
+                request_id = scene.request_id,
+            )
+        };
+    }
+    if event.is_suspicious() {
+        line!(warn);
+    } else {
+        line!(info);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::Write,
+        sync::{Arc, Mutex},
+    };
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn an_event_names_its_scene_and_masks_the_phone() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .json()
+            .with_writer(move || writer.clone())
+            .finish();
+        let phone = Phone::parse("+16502530000", "+1".parse().unwrap()).unwrap();
+        tracing::subscriber::with_default(subscriber, || {
+            record(
+                Event::SessionReplayed,
+                Scene {
+                    ip: "192.0.2.1".parse().unwrap(),
+                    request_id: Some("r-1"),
+                    phone: Some(&phone),
+                    session: Some(SessionId::new([7; 16])),
+                },
+            );
+        });
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(line["target"], "audit");
+        assert_eq!(line["level"], "WARN");
+        let fields = &line["fields"];
+        assert_eq!(fields["event"], "session.replayed");
+        assert_eq!(fields["ip"], "192.0.2.1");
+        assert_eq!(fields["request_id"], "r-1");
+        assert_eq!(fields["session"], "07".repeat(16));
+        assert_eq!(fields["phone"], phone.masked());
+        assert!(fields["policy"].is_null());
+        assert!(!text.contains("6502530000"), "{text}");
+    }
+}

@@ -1,0 +1,233 @@
+//! Counters for operators: one registry, and a typed handle for everything that is counted; knows nothing of who asks for them.
+
+use std::{fmt, sync::Arc};
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text},
+    metrics::{counter::Counter, family::Family},
+    registry::Registry,
+};
+
+/// Every metric of this process. Clones count into the same place.
+#[derive(Clone)]
+pub struct Metrics {
+    registry: Arc<Registry>,
+    sends: Family<ResultLabel, Counter>,
+    answers: Family<ResultLabel, Counter>,
+    refreshes: Family<ResultLabel, Counter>,
+    revoked: Counter,
+    messages: Family<MessageLabels, Counter>,
+}
+
+/// How a request for a code ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Send {
+    /// Handed to the provider.
+    Sent,
+    /// Answered by a configured code, without a message.
+    TestNumber,
+    /// Refused by a limit.
+    Limited,
+    /// Refused because messages wait already.
+    Overloaded,
+}
+
+/// How an answer was judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It opened a session.
+    Right,
+    /// It did not.
+    Wrong,
+}
+
+/// How the use of a refresh token ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refresh {
+    /// In new tokens.
+    Rotated,
+    /// In the end of the session: the token had been replaced long before.
+    Replayed,
+    /// The session had ended.
+    Ended,
+    /// The token was not ours, or too old.
+    Invalid,
+}
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// The provider took it.
+    Accepted,
+    /// The provider did not.
+    Failed,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResultLabel {
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct MessageLabels {
+    provider: &'static str,
+    result: &'static str,
+}
+
+impl Metrics {
+    /// A registry in which everything stands at zero.
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("otp_gateway");
+        let sends = Family::default();
+        let answers = Family::default();
+        let refreshes = Family::default();
+        let revoked = Counter::default();
+        let messages = Family::default();
+        registry.register("otp_sends", "Requests for a code", sends.clone());
+        registry.register("otp_answers", "Codes that were answered", answers.clone());
+        registry.register("refreshes", "Uses of refresh tokens", refreshes.clone());
+        registry.register(
+            "sessions_revoked",
+            "Sessions ended by their owners",
+            revoked.clone(),
+        );
+        registry.register("sms_messages", "Text messages", messages.clone());
+        Self {
+            registry: Arc::new(registry),
+            sends,
+            answers,
+            refreshes,
+            revoked,
+            messages,
+        }
+    }
+
+    /// Counts a request for a code.
+    pub fn otp_send(&self, result: Send) {
+        self.sends
+            .get_or_create(&ResultLabel::from(result.as_str()))
+            .inc();
+    }
+
+    /// Counts an answer to a code.
+    pub fn otp_answer(&self, result: Answer) {
+        self.answers
+            .get_or_create(&ResultLabel::from(result.as_str()))
+            .inc();
+    }
+
+    /// Counts the use of a refresh token.
+    pub fn refresh(&self, result: Refresh) {
+        self.refreshes
+            .get_or_create(&ResultLabel::from(result.as_str()))
+            .inc();
+    }
+
+    /// Counts sessions that were ended.
+    pub fn sessions_revoked(&self, count: usize) {
+        self.revoked.inc_by(count as u64);
+    }
+
+    /// Counts a message that `provider` took or refused.
+    pub fn sms(&self, provider: &'static str, result: Message) {
+        self.messages
+            .get_or_create(&MessageLabels {
+                provider,
+                result: result.as_str(),
+            })
+            .inc();
+    }
+
+    /// Writes all metrics in the `OpenMetrics` text format.
+    pub fn encode(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        text::encode(out, &self.registry)
+    }
+}
+
+impl Send {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::TestNumber => "test_number",
+            Self::Limited => "limited",
+            Self::Overloaded => "overloaded",
+        }
+    }
+}
+
+impl Answer {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Right => "right",
+            Self::Wrong => "wrong",
+        }
+    }
+}
+
+impl Refresh {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rotated => "rotated",
+            Self::Replayed => "replayed",
+            Self::Ended => "ended",
+            Self::Invalid => "invalid",
+        }
+    }
+}
+
+impl Message {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl From<&'static str> for ResultLabel {
+    fn from(result: &'static str) -> Self {
+        Self { result }
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clones_count_into_one_registry_and_every_result_is_told_apart() {
+        let metrics = Metrics::new();
+        metrics.clone().otp_send(Send::Sent);
+        metrics.otp_send(Send::Sent);
+        metrics.otp_send(Send::Limited);
+        metrics.otp_answer(Answer::Wrong);
+        metrics.refresh(Refresh::Replayed);
+        metrics.sessions_revoked(3);
+        metrics.sms("console", Message::Accepted);
+        let mut text = String::new();
+        metrics.encode(&mut text).unwrap();
+        for line in [
+            "otp_gateway_otp_sends_total{result=\"sent\"} 2",
+            "otp_gateway_otp_sends_total{result=\"limited\"} 1",
+            "otp_gateway_otp_answers_total{result=\"wrong\"} 1",
+            "otp_gateway_refreshes_total{result=\"replayed\"} 1",
+            "otp_gateway_sessions_revoked_total 3",
+            "otp_gateway_sms_messages_total{provider=\"console\",result=\"accepted\"} 1",
+        ] {
+            assert!(text.contains(line), "{line} is not in\n{text}");
+        }
+        assert!(text.ends_with("# EOF\n"));
+    }
+}
