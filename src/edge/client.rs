@@ -6,7 +6,10 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{HeaderMap, HeaderName, HeaderValue, Request, header::{FORWARDED, HOST}};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Request,
+    header::{FORWARDED, HOST},
+};
 use tower::{Layer, Service};
 
 use crate::net::peer::{Client, Peer, Scheme, TrustedProxies};
@@ -137,7 +140,10 @@ mod tests {
     fn identify(trusted: &[&str], lines: &[(&'static str, &str)]) -> (Client, HeaderMap) {
         let networks = trusted.iter().map(|n| n.parse().expect(n)).collect();
         let trusted = Arc::new(TrustedProxies::new(networks));
-        let peer = Rc::new(Peer::new("10.0.0.1:9".parse().expect("an address"), &trusted));
+        let peer = Rc::new(Peer::new(
+            "10.0.0.1:9".parse().expect("an address"),
+            &trusted,
+        ));
         let mut headers = HeaderMap::new();
         for (name, value) in lines {
             headers.append(*name, value.parse().expect("a value"));
@@ -160,7 +166,10 @@ mod tests {
             ("forwarded", "for=1.2.3.4"),
         ];
         let (client, headers) = identify(&[], &forged);
-        assert_eq!(client, Client::new("10.0.0.1".parse().expect("ip"), Scheme::Http));
+        assert_eq!(
+            client,
+            Client::new("10.0.0.1".parse().expect("ip"), Scheme::Http)
+        );
         assert_eq!(headers["x-forwarded-for"], "10.0.0.1");
         assert_eq!(headers["x-forwarded-proto"], "http");
         assert_eq!(headers["x-forwarded-host"], "app.test");
@@ -176,7 +185,10 @@ mod tests {
             ("x-forwarded-proto", "https"),
         ];
         let (client, headers) = identify(&["10.0.0.0/8"], &told);
-        assert_eq!(client, Client::new("203.0.113.9".parse().expect("ip"), Scheme::Https));
+        assert_eq!(
+            client,
+            Client::new("203.0.113.9".parse().expect("ip"), Scheme::Https)
+        );
         assert_eq!(headers["x-forwarded-for"], "6.6.6.6, 203.0.113.9, 10.0.0.1");
         assert_eq!(headers["x-forwarded-proto"], "https");
     }

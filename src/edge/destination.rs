@@ -5,7 +5,9 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{HeaderMap, Method, Request, Uri, Version, header::HOST, request::Parts, uri::PathAndQuery};
+use http::{
+    HeaderMap, Method, Request, Uri, Version, header::HOST, request::Parts, uri::PathAndQuery,
+};
 use tower::{Layer, Service};
 
 use crate::{
@@ -69,7 +71,10 @@ impl Map {
                 Code::MethodNotAllowed,
                 "CONNECT and TRACE lead nowhere here.",
             )
-            .header(http::header::ALLOW, "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
+            .header(
+                http::header::ALLOW,
+                "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
+            ));
         }
         let path = CanonicalPath::parse(parts.uri.path()).map_err(|why| refuse(&why))?;
         let encoded_separator = path.has_encoded_separator();
@@ -89,8 +94,17 @@ impl Map {
         Ok(destination)
     }
 
-    fn look_up(&self, host: Option<&str>, path: &str, method: &Method) -> Result<Destination, Reject> {
-        if self.auth_bases.iter().any(|base| is_at_or_below(path, base)) {
+    fn look_up(
+        &self,
+        host: Option<&str>,
+        path: &str,
+        method: &Method,
+    ) -> Result<Destination, Reject> {
+        if self
+            .auth_bases
+            .iter()
+            .any(|base| is_at_or_below(path, base))
+        {
             return Ok(Destination::Auth);
         }
         match self.routes.find(host, path, method) {
@@ -155,7 +169,12 @@ fn rewrite(uri: &mut Uri, mut path: String) -> Result<(), Reject> {
         path.push('?');
         path.push_str(query);
     }
-    let bad = || Reject::new(Code::InvalidRequestTarget, "The target cannot be forwarded.");
+    let bad = || {
+        Reject::new(
+            Code::InvalidRequestTarget,
+            "The target cannot be forwarded.",
+        )
+    };
     let mut parts = std::mem::take(uri).into_parts();
     parts.path_and_query = Some(PathAndQuery::from_maybe_shared(path).map_err(|_| bad())?);
     *uri = Uri::from_parts(parts).map_err(|_| bad())?;
@@ -164,7 +183,10 @@ fn rewrite(uri: &mut Uri, mut path: String) -> Result<(), Reject> {
 
 fn refuse(why: &Ambiguity) -> Reject {
     let mut detail = why.to_string();
-    detail.replace_range(..1, &detail.get(..1).unwrap_or_default().to_ascii_uppercase());
+    detail.replace_range(
+        ..1,
+        &detail.get(..1).unwrap_or_default().to_ascii_uppercase(),
+    );
     detail.push('.');
     Reject::new(Code::InvalidRequestTarget, detail)
 }

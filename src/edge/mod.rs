@@ -7,16 +7,25 @@
 //! | [`destination`] | target, `Host`, method | [`destination::Destination`], the canonical path |
 //! | [`access_log`] | all of the above | one line and the metrics, when the answer has ended |
 //! | [`dispatch`] | the destination | nothing: refuses, or hands on to the auth service or a route |
-//! | [`authenticate`] | the route's access, the token | [`authenticate::Principal`] |
+//! | [`authenticate`] | the route's access, the token | [`gate::Principal`] |
 //! | [`identity`] | the principal | the identity headers, after taking away all that look like them |
 //!
 //! A layer refuses by answering; none has an error of its own. It knows neither the auth service
 //! nor the way to the apps.
 
 pub mod request_id;
+
 pub mod client;
+
 pub mod destination;
+
 pub mod access_log;
+
 pub mod dispatch;
+
 pub mod authenticate;
+pub mod gate;
+mod login_redirect;
+mod token_cache;
+
 pub mod identity;

@@ -180,7 +180,11 @@ mod tests {
 
     #[test]
     fn an_app_gets_every_cookie_but_ours() {
-        let mut all = cookies(&[b"a=1; otp_access=t; b=2", b"__Host-otp_access=t", b"c=otp_access"]);
+        let mut all = cookies(&[
+            b"a=1; otp_access=t; b=2",
+            b"__Host-otp_access=t",
+            b"c=otp_access",
+        ]);
         strip(&mut all);
         assert_eq!(all.len(), 1);
         assert_eq!(all["cookie"], "a=1; b=2; c=otp_access");

@@ -63,9 +63,7 @@ impl Client {
     pub fn network(&self) -> IpAddr {
         match self.ip {
             IpAddr::V4(_) => self.ip,
-            IpAddr::V6(v6) => {
-                IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)))
-            }
+            IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
         }
     }
 }
@@ -167,7 +165,11 @@ mod tests {
             ("10.0.0.1", "::ffff:203.0.113.9", "203.0.113.9"),
             ("203.0.113.1", "1.2.3.4", "203.0.113.1"),
         ] {
-            assert_eq!(trusted.client_behind(ip(peer), chain), ip(client), "{chain}");
+            assert_eq!(
+                trusted.client_behind(ip(peer), chain),
+                ip(client),
+                "{chain}"
+            );
         }
     }
 

@@ -8,10 +8,13 @@ use prometheus_client::{
     registry::Registry,
 };
 
+use crate::observe::http::HttpMetrics;
+
 /// Every metric of this process. Clones count into the same place.
 #[derive(Clone)]
 pub struct Metrics {
     registry: Arc<Registry>,
+    http: HttpMetrics,
     sends: Family<ResultLabel, Counter>,
     answers: Family<ResultLabel, Counter>,
     refreshes: Family<ResultLabel, Counter>,
@@ -92,14 +95,22 @@ impl Metrics {
             revoked.clone(),
         );
         registry.register("sms_messages", "Text messages", messages.clone());
+        let http = HttpMetrics::default();
+        registry.register_collector(Box::new(http.clone()));
         Self {
             registry: Arc::new(registry),
+            http,
             sends,
             answers,
             refreshes,
             revoked,
             messages,
         }
+    }
+
+    /// Where workers count their requests.
+    pub const fn http(&self) -> &HttpMetrics {
+        &self.http
     }
 
     /// Counts a request for a code.

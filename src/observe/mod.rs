@@ -1,4 +1,9 @@
-//! What operators see: metrics and the audit log; knows nothing of the requests it speaks of.
+//! What operators see: log lines, counters, audit events. It knows nothing of what it tells about.
+
+pub mod access;
 
 pub mod audit;
+
 pub mod metrics;
+
+pub mod http;

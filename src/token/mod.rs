@@ -68,6 +68,11 @@ impl Tokens {
         }
     }
 
+    /// The keys of access tokens; whoever remembers verified tokens watches them for a change.
+    pub const fn keys(&self) -> &Arc<ArcSwap<Keyring>> {
+        &self.access_keys
+    }
+
     /// The rules it goes by.
     pub fn spec(&self) -> &Spec {
         &self.spec
