@@ -1,0 +1,223 @@
+//! The stacks: what every request passes, in order, on one screen. Only this file knows that order.
+
+use std::{convert::Infallible, net::SocketAddr, rc::Rc, sync::Arc};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body as HttpBody;
+use hyper::body::Incoming;
+use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
+
+use crate::{
+    auth::AuthService,
+    body::Body,
+    clock::Clock,
+    domain::route::Route,
+    edge::{
+        access_log::{AccessLogLayer, PLACES_BEFORE_ROUTES},
+        authenticate::AuthenticateLayer,
+        client::ClientLayer,
+        destination::{Destination, DestinationLayer, Map},
+        dispatch::Dispatch,
+        gate::{Browsers, Gate},
+        identity::IdentityLayer,
+        request_id::{Ids, RequestIdLayer},
+    },
+    net::{
+        Limits,
+        peer::{Peer, TrustedProxies},
+        timer::Timer,
+    },
+    observe::{
+        access::{AccessLog, Lines},
+        http::Shard,
+        metrics::Metrics,
+    },
+    proxy::{self, Download, Terms, Upstream, UpstreamSpec},
+    reject::{Code, Reject},
+    store::revocations::Revocations,
+    token::Tokens,
+};
+
+/// What all workers build their stacks from.
+#[derive(Debug)]
+pub struct Plan {
+    /// Where requests go.
+    pub map: Arc<Map>,
+    /// The apps, in the order in which routes count them.
+    pub upstreams: Vec<Arc<UpstreamSpec>>,
+    /// Where the built-in demo app listens, when an upstream wants it.
+    pub demo: Option<SocketAddr>,
+    /// What a client connection may take.
+    pub limits: Limits,
+    /// Whose word about clients is taken.
+    pub trusted: Arc<TrustedProxies>,
+    /// How browsers are treated.
+    pub browsers: Browsers,
+    /// How apps learn who is calling.
+    pub identity: IdentityLayer,
+    /// The gateway's own endpoints.
+    pub auth: AuthService,
+    /// Verifies access tokens.
+    pub tokens: Tokens,
+    /// Which sessions were ended.
+    pub revocations: Arc<Revocations>,
+    /// Where requests are counted.
+    pub metrics: Metrics,
+    /// Where they are logged, if they are.
+    pub access_log: Option<AccessLog>,
+    /// What time it is.
+    pub clock: Clock,
+}
+
+/// The stacks of one worker.
+#[derive(Debug)]
+pub struct Site {
+    ids: Rc<Ids>,
+    trusted: Arc<TrustedProxies>,
+    destination: DestinationLayer,
+    access_log: AccessLogLayer,
+    lines: Option<Rc<Lines>>,
+    authenticate: AuthenticateLayer,
+    identity: IdentityLayer,
+    auth: AuthService,
+    upstreams: Rc<[Rc<Upstream>]>,
+    limits: Rc<Limits>,
+}
+
+impl Plan {
+    /// The names under which requests are counted.
+    fn places(&self) -> Arc<[Arc<str>]> {
+        let mut routes: Vec<&Arc<Route>> = self.map.routes.iter().collect();
+        routes.sort_by_key(|route| route.index);
+        PLACES_BEFORE_ROUTES
+            .into_iter()
+            .map(Arc::from)
+            .chain(routes.into_iter().map(|route| Arc::clone(&route.name)))
+            .collect()
+    }
+}
+
+impl Site {
+    /// The stacks of the worker whose timer this is; `seed` is random and begins its request ids.
+    pub fn new(plan: &Plan, seed: u64, timer: &Timer) -> Self {
+        let shard: Arc<Shard> = plan.metrics.http().shard(plan.places());
+        let lines = plan.access_log.clone().map(|log| Rc::new(log.lines()));
+        let gate = Gate::new(
+            plan.tokens.clone(),
+            &plan.revocations,
+            plan.browsers.clone(),
+            plan.clock.clone(),
+        );
+        let upstream = |spec: &Arc<UpstreamSpec>| {
+            Rc::new(Upstream::new(Arc::clone(spec), plan.demo, timer))
+        };
+        Self {
+            ids: Rc::new(Ids::new(seed)),
+            trusted: Arc::clone(&plan.trusted),
+            destination: DestinationLayer::new(Arc::clone(&plan.map)),
+            access_log: AccessLogLayer::new(shard, lines.clone()),
+            lines,
+            authenticate: AuthenticateLayer::required(gate),
+            identity: plan.identity.clone(),
+            auth: plan.auth.clone(),
+            upstreams: plan.upstreams.iter().map(upstream).collect(),
+            limits: Rc::new(plan.limits.clone()),
+        }
+    }
+
+    /// What a client connection may take.
+    pub const fn limits(&self) -> &Rc<Limits> {
+        &self.limits
+    }
+
+    /// Hands gathered log lines on.
+    pub fn flush_log(&self) {
+        if let Some(lines) = &self.lines {
+            lines.flush();
+        }
+    }
+
+    /// What the requests of one connection pass, outermost first. Order is meaning:
+    pub fn door(&self, address: SocketAddr) -> impl Door {
+        let peer = Rc::new(Peer::new(address, &self.trusted));
+        let route = ServiceBuilder::new()
+            // Refuses before a byte of the body is asked for, so nothing is uploaded in vain.
+            .layer(self.authenticate.clone())
+            // Takes all that looks like identity away and sets ours: nothing may come after it.
+            .layer(self.identity.clone())
+            .service(self.way_to_the_apps());
+        let auth = self.auth.clone().map_response(our_own);
+        ServiceBuilder::new()
+            // First, so that every later line can name the request.
+            .layer(RequestIdLayer::new(Rc::clone(&self.ids), Rc::clone(&peer)))
+            // Before anybody asks who the client is, or repeats what it says of itself.
+            .layer(ClientLayer::new(peer, Arc::clone(&self.trusted)))
+            // Decides once where it goes. It refuses nothing itself, so that refusals are logged.
+            .layer(self.destination.clone())
+            // Outside of all that may refuse.
+            .layer(self.access_log.clone())
+            .service(Dispatch::new(auth, route))
+    }
+
+    /// The innermost service: along the matched route to its app.
+    fn way_to_the_apps(
+        &self,
+    ) -> impl Service<
+        Request<Incoming>,
+        Response = Response<Body<Download>>,
+        Error = Infallible,
+        Future: 'static,
+    > + Clone
+    + use<> {
+        let upstreams = Rc::clone(&self.upstreams);
+        let body_idle = self.limits.body_idle;
+        service_fn(move |request: Request<Incoming>| {
+            let way = match request.extensions().get::<Destination>() {
+                Some(Destination::Route(route)) => {
+                    let terms = Terms {
+                        max_body: route.max_body,
+                        body_idle,
+                        response_timeout: route.response_timeout,
+                    };
+                    upstreams.get(route.upstream).map(|up| (Rc::clone(up), terms))
+                }
+                Some(Destination::Auth | Destination::Refused(_)) | None => None,
+            };
+            async move {
+                Ok(match way {
+                    Some((upstream, terms)) => proxy::forward(&upstream, request, terms).await,
+                    None => Reject::new(Code::NotFound, "No route leads here.").into_response(),
+                })
+            }
+        })
+    }
+}
+
+/// What a connection talks to.
+pub trait Door:
+    Service<
+        Request<Incoming>,
+        Response = Response<Self::Answer>,
+        Error = Infallible,
+        Future: 'static,
+    > + Clone
+    + 'static
+{
+    /// The body of its answers.
+    type Answer: HttpBody<Data = Bytes, Error = hyper::Error> + 'static;
+}
+
+impl<S, B> Door for S
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + 'static,
+    S::Future: 'static,
+    B: HttpBody<Data = Bytes, Error = hyper::Error> + 'static,
+{
+    type Answer = B;
+}
+
+/// An answer of the auth service, as one of the two kinds of bodies that leave the gateway.
+fn our_own(response: Response<Bytes>) -> Response<Body<Download>> {
+    response.map(Body::from)
+}

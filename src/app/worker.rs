@@ -1,0 +1,132 @@
+//! One worker: a thread with its own sockets, its own connections to the apps and its own stacks. It shares nothing that it would have to wait for.
+
+use std::{
+    cell::Cell,
+    io,
+    net::TcpListener as StdListener,
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::{
+    net::TcpListener,
+    runtime,
+    sync::Semaphore,
+    task::{JoinSet, LocalSet, spawn_local},
+    time::{interval, timeout},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    app::site::{Plan, Site},
+    net::{
+        conn,
+        listen::accept,
+        progress::Progress,
+        timer::{TICK, Timer},
+    },
+};
+
+/// What one worker is given.
+#[derive(Debug)]
+pub struct Worker {
+    /// One socket per address.
+    pub sockets: Vec<StdListener>,
+    /// What the stacks are built from.
+    pub plan: Arc<Plan>,
+    /// Begins the ids of its requests; random.
+    pub seed: u64,
+    /// Fires when the gateway is to stop.
+    pub stop: CancellationToken,
+}
+
+impl Worker {
+    /// Serves until told to stop, and then until its connections have ended or the drain is over.
+    pub fn run(self) -> io::Result<()> {
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .build()?;
+        LocalSet::new().block_on(&runtime, self.serve())
+    }
+
+    async fn serve(self) -> io::Result<()> {
+        let timer = Timer::new();
+        let site = Rc::new(Site::new(&self.plan, self.seed, &timer));
+        let draining = Rc::new(Cell::new(false));
+        let connections = TaskTracker::new();
+        let places = Arc::new(Semaphore::new(self.plan.limits.max_connections));
+
+        let mut own = JoinSet::new();
+        own.spawn_local(timer.clone().run());
+        own.spawn_local(flush_logs(Rc::clone(&site)));
+        for socket in self.sockets {
+            let accepting = Accepting {
+                listener: TcpListener::from_std(socket)?,
+                site: Rc::clone(&site),
+                timer: timer.clone(),
+                draining: Rc::clone(&draining),
+                connections: connections.clone(),
+                places: Arc::clone(&places),
+            };
+            let stop = self.stop.clone();
+            own.spawn_local(async move {
+                stop.run_until_cancelled(accepting.run()).await;
+            });
+        }
+        self.stop.cancelled().await;
+
+        draining.set(true);
+        timer.wake_all();
+        connections.close();
+        if timeout(site.limits().drain, connections.wait()).await.is_err() {
+            let left = connections.len();
+            tracing::warn!(left, "closing connections that did not end in time");
+        }
+        Ok(())
+    }
+}
+
+/// Accepts the connections of one socket.
+struct Accepting {
+    listener: TcpListener,
+    site: Rc<Site>,
+    timer: Timer,
+    draining: Rc<Cell<bool>>,
+    connections: TaskTracker,
+    places: Arc<Semaphore>,
+}
+
+impl Accepting {
+    async fn run(self) {
+        loop {
+            // The place comes first: who has none waits in the kernel's queue, not in our memory.
+            let Ok(place) = Arc::clone(&self.places).acquire_owned().await else {
+                return;
+            };
+            let (stream, address) = accept(&self.listener).await;
+            let progress = Progress::new(
+                &self.timer,
+                Rc::clone(self.site.limits()),
+                Rc::clone(&self.draining),
+            );
+            let door = self.site.door(address);
+            let limits = Rc::clone(self.site.limits());
+            let serving = self.connections.track_future(async move {
+                conn::serve(stream, door, progress, &limits).await;
+                drop(place);
+            });
+            drop(spawn_local(serving));
+        }
+    }
+}
+
+/// Log lines wait for their chunk to fill, but not longer than somebody would wait for them.
+async fn flush_logs(site: Rc<Site>) {
+    let mut ticks = interval(TICK.max(Duration::from_millis(100)));
+    loop {
+        ticks.tick().await;
+        site.flush_log();
+    }
+}
