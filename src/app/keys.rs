@@ -1,0 +1,100 @@
+//! The signing keys of a running gateway: read at the start, and again whenever their directory changes.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use arc_swap::ArcSwap;
+use tokio::time::interval;
+
+use crate::{
+    clock::{Clock, Timestamp},
+    token::{Algorithm, Keyring, KeysError},
+};
+
+/// How often the directory is looked at.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// However quiet the directory is, the keys are read again after so long: a retired key leaves
+/// the ring by getting old, not by a change of files.
+const READ_AGAIN: Duration = Duration::from_mins(1);
+
+/// A directory of keys and how it is read.
+#[derive(Debug, Clone)]
+pub struct KeyDirectory {
+    /// Where.
+    pub path: PathBuf,
+    /// What new tokens are signed with.
+    pub algorithm: Algorithm,
+    /// For how long a retired key still verifies: as long as the tokens it signed may live.
+    pub keep_retired: Duration,
+}
+
+impl KeyDirectory {
+    /// The keys, made first if there are none at all.
+    pub fn open(&self, now: Timestamp) -> Result<Keyring, KeysError> {
+        if is_missing_or_empty(&self.path) {
+            Keyring::generate(&self.path, self.algorithm, now)?;
+        }
+        self.read(now)
+    }
+
+    /// Keeps `keys` as the directory has them, for ever. A directory that cannot be read, or that
+    /// holds no usable key, changes nothing and says so once.
+    pub async fn watch(self, keys: Arc<ArcSwap<Keyring>>, clock: Clock) {
+        let mut ticks = interval(LOOK);
+        let mut seen = fingerprint(&self.path).ok();
+        let mut read_at = clock.now();
+        let mut failing = false;
+        loop {
+            ticks.tick().await;
+            let now = clock.now();
+            let found = fingerprint(&self.path).ok();
+            if found == seen && now.since(read_at) < READ_AGAIN {
+                continue;
+            }
+            match self.read(now) {
+                Ok(read) => {
+                    if found != seen {
+                        tracing::info!(directory = %self.path.display(), "signing keys taken over");
+                    }
+                    keys.store(Arc::new(read));
+                    failing = false;
+                }
+                Err(error) if !failing => {
+                    tracing::error!(%error, "the signing keys stay as they were");
+                    failing = true;
+                }
+                Err(_) => {}
+            }
+            seen = found;
+            read_at = now;
+        }
+    }
+
+    fn read(&self, now: Timestamp) -> Result<Keyring, KeysError> {
+        Keyring::load(&self.path, self.algorithm, now, self.keep_retired)
+    }
+}
+
+fn is_missing_or_empty(path: &Path) -> bool {
+    match fs::read_dir(path) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    }
+}
+
+/// Changes when a file comes, goes, is renamed or rewritten.
+fn fingerprint(path: &Path) -> io::Result<Vec<(PathBuf, Option<SystemTime>)>> {
+    let mut files = fs::read_dir(path)?
+        .map(|entry| {
+            let entry = entry?;
+            Ok((entry.path(), entry.metadata()?.modified().ok()))
+        })
+        .collect::<io::Result<Vec<_>>>()?;
+    files.sort();
+    Ok(files)
+}
