@@ -1,3 +1,307 @@
-//! The store: every state change of the product as one atomic verb.
+//! The store: every state change of the product as one atomic verb; knows neither endpoints nor tokens.
+//!
+//! A verb is a whole step of the domain, never a get or a set, so no caller can do half of one or
+//! put two of them in the wrong order. What a step means is decided by `domain`; here it is made
+//! atomic and durable. An answer is given only after the step it speaks of cannot be lost any more.
 
+mod error;
 pub mod revocations;
+
+mod embedded;
+
+#[cfg(test)]
+mod contract;
+
+use std::{fmt, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
+
+use self::{embedded::verbs, revocations::Revocations};
+pub use self::{
+    embedded::{Embedded, Figures},
+    error::{Error, OpenError},
+};
+use crate::{
+    clock::{Clock, Timestamp},
+    domain::{
+        otp::{self, PhoneKey},
+        quota::Charge,
+        session::{self, Session, SessionId},
+    },
+};
+
+/// Which store, and how much of everything it may use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spec {
+    /// Where the state lives.
+    pub backend: Backend,
+    /// Bytes of records and their tree; beyond it nothing is added until something has expired.
+    /// The file may be up to twice as long, since it grows by doubling; the surplus is holes.
+    pub max_size: u64,
+    /// How long a verb may take, waiting included.
+    pub deadline: Duration,
+}
+
+/// The place of the state, written as a URL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Backend {
+    /// `memory:`, gone when the process ends.
+    Memory,
+    /// `embedded:PATH`, a file that one process has for itself.
+    Embedded(PathBuf),
+}
+
+/// The text names no store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be memory: or embedded:PATH")]
+pub struct InvalidBackend;
+
+/// A handle on the open store; clones are handles on the same one.
+#[derive(Debug, Clone)]
+pub enum Store {
+    /// A database in a file or in the memory of this process.
+    Embedded(Embedded),
+}
+
+/// What a request for a code led to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sending {
+    /// Every limit admitted it, and a code is to be sent.
+    Started(otp::Started),
+    /// A limit was hit, and nothing was taken from any.
+    Limited {
+        /// Index of the violated charge; of several, the one with the longest wait.
+        charge: usize,
+        /// When that one admits the next request.
+        until: Timestamp,
+    },
+}
+
+/// The session that a right answer opens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Login {
+    /// Its id.
+    pub id: SessionId,
+    /// As it begins.
+    pub session: Session,
+    /// How it will live, and how many its subject may have.
+    pub policy: session::Policy,
+    /// How long the access tokens of a session that has to give way can still be alive.
+    pub access_ttl: Duration,
+}
+
+/// What an answer to a challenge led to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answered {
+    /// The code was right, is used up, and this session is open.
+    Opened(Session),
+    /// The code was wrong, or there was none.
+    Wrong {
+        /// Of the caller's challenge; `None` when no challenge of this caller is known.
+        attempts_left: Option<u32>,
+    },
+}
+
+/// What presenting a refresh token led to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rotated {
+    /// The successor, to be issued now or once more.
+    To {
+        /// Of the successor.
+        generation: u32,
+        /// The successor's `iat`.
+        issued_at: Timestamp,
+        /// The session it belongs to.
+        session: Session,
+    },
+    /// The token had been replaced long before; the session was ended and revoked in the same step.
+    Replayed,
+    /// There is no such session any more.
+    Ended,
+}
+
+/// Which sessions to end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Revoke {
+    /// This one, if it belongs to `subject`.
+    One {
+        /// The session.
+        id: SessionId,
+        /// Who may end it.
+        subject: String,
+    },
+    /// All of one subject.
+    AllOf {
+        /// Whose.
+        subject: String,
+    },
+    /// All of one subject but one.
+    Others {
+        /// Whose.
+        subject: String,
+        /// The one that stays.
+        keep: SessionId,
+    },
+}
+
+impl Store {
+    /// Opens the store, creating it if it does not exist. It takes as long as it takes: after a
+    /// crash a large file is read whole.
+    pub async fn open(spec: &Spec, clock: Clock) -> Result<Self, OpenError> {
+        Embedded::open(spec, clock).await.map(Self::Embedded)
+    }
+
+    /// Takes one unit from every charge, or from none, and begins or continues a challenge.
+    pub async fn start_challenge(
+        &self,
+        phone: PhoneKey,
+        start: otp::Start,
+        charges: Vec<Charge>,
+        policy: otp::Policy,
+    ) -> Result<Sending, Error> {
+        let verb = verbs::StartChallenge {
+            phone,
+            start,
+            charges,
+            policy,
+        };
+        match self {
+            Self::Embedded(store) => store.call(verb).await,
+        }
+    }
+
+    /// Judges an answer, uses the code up and opens the session when it is right. If the subject
+    /// then has too many sessions, those unused for longest are revoked.
+    pub async fn answer_challenge(
+        &self,
+        phone: PhoneKey,
+        answer: otp::Answer,
+        policy: otp::Policy,
+        login: Login,
+    ) -> Result<Answered, Error> {
+        let verb = verbs::AnswerChallenge {
+            phone,
+            answer,
+            policy,
+            login,
+        };
+        match self {
+            Self::Embedded(store) => store.call(verb).await,
+        }
+    }
+
+    /// Replaces the refresh token of `generation`. A replay ends the session and refuses its
+    /// access tokens for `revoked_for`.
+    pub async fn rotate(
+        &self,
+        id: SessionId,
+        generation: u32,
+        ip: String,
+        policy: session::Policy,
+        revoked_for: Duration,
+    ) -> Result<Rotated, Error> {
+        let verb = verbs::Rotate {
+            id,
+            generation,
+            ip,
+            policy,
+            revoked_for,
+        };
+        match self {
+            Self::Embedded(store) => store.call(verb).await,
+        }
+    }
+
+    /// Ends sessions and refuses their access tokens for `revoked_for`. Returns those that existed.
+    pub async fn revoke(
+        &self,
+        which: Revoke,
+        revoked_for: Duration,
+    ) -> Result<Vec<SessionId>, Error> {
+        let verb = verbs::End { which, revoked_for };
+        match self {
+            Self::Embedded(store) => store.call(verb).await,
+        }
+    }
+
+    /// The living sessions of one subject, the one seen last first.
+    pub async fn sessions(
+        &self,
+        subject: String,
+        policy: session::Policy,
+    ) -> Result<Vec<(SessionId, Session)>, Error> {
+        let verb = verbs::ListSessions { subject, policy };
+        match self {
+            Self::Embedded(store) => store.call(verb).await,
+        }
+    }
+
+    /// The sessions whose access tokens must be refused, kept up to date by every verb.
+    pub fn revocations(&self) -> Arc<Revocations> {
+        match self {
+            Self::Embedded(store) => store.revocations(),
+        }
+    }
+
+    /// Whether a verb would be served now.
+    pub async fn ready(&self) -> Result<(), Error> {
+        match self {
+            Self::Embedded(store) => store.call(verbs::Ready).await,
+        }
+    }
+
+    /// What the store has done and holds, for the metrics.
+    pub fn figures(&self) -> &Figures {
+        match self {
+            Self::Embedded(store) => store.figures(),
+        }
+    }
+
+    /// Serves what was asked before, then lets go of the file. Later verbs are refused.
+    pub async fn close(&self) {
+        match self {
+            Self::Embedded(store) => store.close().await,
+        }
+    }
+}
+
+impl FromStr for Backend {
+    type Err = InvalidBackend;
+
+    fn from_str(text: &str) -> Result<Self, InvalidBackend> {
+        match text.split_once(':') {
+            Some(("memory", "")) => Ok(Self::Memory),
+            Some(("embedded", path)) if !path.is_empty() => Ok(Self::Embedded(path.into())),
+            Some(_) | None => Err(InvalidBackend),
+        }
+    }
+}
+
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Memory => f.write_str("memory:"),
+            Self::Embedded(path) => write!(f, "embedded:{}", path.display()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backend_is_read_as_it_is_written() {
+        for text in ["memory:", "embedded:data/store.redb", "embedded:/a:b"] {
+            assert_eq!(text.parse::<Backend>().unwrap().to_string(), text);
+        }
+        for text in [
+            "",
+            "memory",
+            "memory:x",
+            "embedded:",
+            "redis://x",
+            "MEMORY:",
+        ] {
+            assert_eq!(text.parse::<Backend>(), Err(InvalidBackend), "{text}");
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! The contract: what every store must do, as rules that run on each of them; knows no backend.
+
+mod challenges;
+mod limits;
+mod model;
+mod sessions;
+
+use std::{num::NonZeroU32, sync::LazyLock, time::Duration};
+
+use super::{Answered, Error, Login, Rotated, Sending, Store};
+use crate::{
+    clock::{Clock, Timestamp},
+    domain::{
+        otp::{self, Answer, ChallengeId, ClientKey, Length, Nonce, PhoneKey, Start, Started, Tag},
+        quota::{Bucket, Charge, Quota},
+        session::{self, Session, SessionId},
+    },
+    secret::{Master, Secret, SecretId},
+};
+
+pub use self::{challenges::*, limits::*, model::answers_are_those_of_the_model, sessions::*};
+
+/// A fresh store, and the clock it judges by.
+pub struct Stage {
+    pub store: Store,
+    pub clock: Clock,
+    /// Kept as long as the store: what it lies in.
+    pub _home: Option<tempfile::TempDir>,
+}
+
+/// Makes a test of every rule, each on a store of its own that `$stage` makes.
+macro_rules! contract {
+    ($stage:path) => {
+        $crate::store::contract::contract! { $stage:
+            the_limit_is_exact_at_both_of_its_borders
+            a_large_limit_is_as_exact_as_a_small_one
+            a_limit_slides_and_does_not_start_anew
+            of_several_violated_limits_the_longest_wait_is_told
+            a_refused_send_takes_nothing_from_anybody
+            one_send_counts_once_in_a_bucket_that_is_named_twice
+            of_a_hundred_sends_at_once_three_are_admitted
+            a_clock_that_is_set_back_opens_no_limit
+
+            a_resend_sends_the_same_code_and_makes_it_live_longer
+            a_right_answer_opens_the_session_once
+            of_a_hundred_right_answers_at_once_one_opens_a_session
+            an_expired_code_opens_nothing
+            the_last_attempt_burns_the_challenge
+            failures_count_over_all_challenges_of_a_day
+            a_strangers_failures_leave_the_owners_challenge_alone
+            an_answer_to_nothing_is_wrong
+
+            the_old_token_gives_the_same_successor_until_the_grace_is_over
+            a_replay_ends_and_revokes_the_session_in_one_step
+            of_a_hundred_rotations_at_once_all_get_the_same_successor
+            a_session_ends_when_idle_and_when_old
+            the_login_above_the_maximum_ends_the_session_unused_for_longest
+            an_ended_session_does_not_count_against_the_maximum
+            one_session_is_revoked_by_its_owner_only
+            all_or_all_others_are_revoked
+            sessions_are_listed_by_their_last_use
+            subjects_whose_names_begin_alike_are_kept_apart
+            a_revocation_is_seen_before_its_answer
+        }
+    };
+    ($stage:path: $($rule:ident)*) => {
+        $(
+            #[tokio::test]
+            async fn $rule() {
+                $crate::store::contract::$rule($stage().await).await;
+            }
+        )*
+    };
+}
+pub(crate) use contract;
+
+pub static OTP: LazyLock<otp::Policy> = LazyLock::new(|| otp::Policy {
+    length: Length::new(6).unwrap(),
+    ttl: Duration::from_mins(5),
+    max_age: Duration::from_mins(10),
+    max_attempts: 5,
+    max_failures: 20,
+    require_challenge: false,
+});
+
+pub const SESSION: session::Policy = session::Policy {
+    idle: Duration::from_hours(30 * 24),
+    absolute: Duration::from_hours(90 * 24),
+    grace: Duration::from_secs(30),
+    max_per_subject: 3,
+};
+
+pub const ACCESS_TTL: Duration = Duration::from_mins(15);
+
+/// When every stage begins.
+pub const BEGINNING: Timestamp = Timestamp::from_secs(1_800_000_000);
+
+pub fn phone(n: u8) -> PhoneKey {
+    PhoneKey([n; 16])
+}
+
+pub fn session_id(n: u8) -> SessionId {
+    SessionId::new([n; 16])
+}
+
+pub fn charge(bucket: u8, max: u32, window: Duration) -> Charge {
+    Charge {
+        bucket: Bucket([bucket; 16]),
+        quota: Quota {
+            max: NonZeroU32::new(max).unwrap(),
+            window,
+        },
+    }
+}
+
+/// The tag of the code that is derived from this nonce, in these tests.
+pub fn tag(nonce: Nonce) -> Tag {
+    Tag(nonce.0.map(|byte| !byte))
+}
+
+/// A send by client `client`, whose code, if it becomes a new one, is `n`'s.
+pub fn start(client: u8, n: u64) -> Start {
+    let mut random = [client; 16];
+    random[..8].copy_from_slice(&n.to_be_bytes());
+    Start {
+        id: ChallengeId::new(random),
+        client: ClientKey([client; 8]),
+        nonce: Nonce(random),
+        secret: *SECRET,
+        tag: tag(Nonce(random)),
+    }
+}
+
+static SECRET: LazyLock<SecretId> =
+    LazyLock::new(|| Master::new(&Secret::new([7; 32])).unwrap().id());
+
+impl Stage {
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Lets time pass until `moment`.
+    pub fn wait_until(&self, moment: Timestamp) {
+        self.clock.advance(moment.since(self.now()));
+    }
+
+    /// A send that no limit holds back.
+    pub async fn send(&self, phone: PhoneKey, start: Start) -> Started {
+        match self.store.start_challenge(phone, start, vec![], *OTP).await {
+            Ok(Sending::Started(started)) => started,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub async fn send_within(&self, charges: &[Charge]) -> Sending {
+        let (phone, start) = (phone(1), start(1, 1));
+        let sent = self
+            .store
+            .start_challenge(phone, start, charges.to_vec(), *OTP);
+        sent.await.unwrap()
+    }
+
+    /// The right answer to `started`, by its owner.
+    pub fn right(started: &Started) -> Answer {
+        Answer {
+            challenge: Some(started.id),
+            client: ClientKey([1; 8]),
+            tags: vec![Tag([0; 16]), tag(started.nonce)],
+        }
+    }
+
+    /// A wrong answer to `started`, by its owner.
+    pub fn wrong(started: &Started) -> Answer {
+        Answer {
+            tags: vec![Tag([0; 16])],
+            ..Self::right(started)
+        }
+    }
+
+    /// An answer that opens session `id` of `subject` if it is right.
+    pub async fn answer(
+        &self,
+        phone: PhoneKey,
+        answer: Answer,
+        id: SessionId,
+        subject: &str,
+    ) -> Answered {
+        let login = self.login(id, subject);
+        let answered = self.store.answer_challenge(phone, answer, *OTP, login);
+        answered.await.unwrap()
+    }
+
+    pub fn login(&self, id: SessionId, subject: &str) -> Login {
+        Login {
+            id,
+            session: Session::open(
+                subject.to_owned(),
+                "phone".to_owned(),
+                "192.0.2.1".to_owned(),
+                self.now(),
+            ),
+            policy: SESSION,
+            access_ttl: ACCESS_TTL,
+        }
+    }
+
+    /// Goes through a whole login.
+    pub async fn open(&self, n: u8, subject: &str) -> SessionId {
+        let id = session_id(n);
+        let started = self.send(phone(n), start(1, n.into())).await;
+        let answered = self
+            .answer(phone(n), Self::right(&started), id, subject)
+            .await;
+        assert!(matches!(answered, Answered::Opened(_)), "{answered:?}");
+        id
+    }
+
+    pub async fn rotate(&self, id: SessionId, generation: u32) -> Rotated {
+        let ip = "192.0.2.2".to_owned();
+        let rotated = self.store.rotate(id, generation, ip, SESSION, ACCESS_TTL);
+        rotated.await.unwrap()
+    }
+
+    pub async fn sessions(&self, subject: &str) -> Vec<SessionId> {
+        let listed = self.store.sessions(subject.to_owned(), SESSION).await;
+        listed.unwrap().into_iter().map(|(id, _)| id).collect()
+    }
+
+    /// Whether a worker that begins now would refuse the session's access tokens.
+    pub fn is_revoked(&self, id: SessionId) -> bool {
+        let mut view = self.store.revocations().view();
+        view.is_revoked(id, self.now())
+    }
+}
+
+/// Runs `n` futures at once and returns what they came to.
+pub async fn at_once<T: Send + 'static>(
+    n: u8,
+    make: impl Fn(u8) -> std::pin::Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>,
+) -> Vec<T> {
+    let mut running = tokio::task::JoinSet::new();
+    for i in 0..n {
+        running.spawn(make(i));
+    }
+    let results = running.join_all().await;
+    results.into_iter().map(Result::unwrap).collect()
+}

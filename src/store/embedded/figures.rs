@@ -1,0 +1,53 @@
+//! What the writer has done and what it holds, as numbers that any thread may read; knows no metrics format.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// Counters since the store was opened, and gauges as of the last transaction.
+#[derive(Debug, Default)]
+pub struct Figures {
+    verbs: AtomicU64,
+    commits: AtomicU64,
+    failures: AtomicU64,
+    rows: AtomicU64,
+    file_bytes: AtomicU64,
+}
+
+impl Figures {
+    /// Verbs that were done.
+    pub fn verbs(&self) -> u64 {
+        self.verbs.load(Relaxed)
+    }
+
+    /// Transactions that made them durable, each with one sync of the file.
+    pub fn commits(&self) -> u64 {
+        self.commits.load(Relaxed)
+    }
+
+    /// How often the database has failed and was given up.
+    pub fn failures(&self) -> u64 {
+        self.failures.load(Relaxed)
+    }
+
+    /// Rows in all tables, those included that are dead and not yet swept.
+    pub fn rows(&self) -> u64 {
+        self.rows.load(Relaxed)
+    }
+
+    /// Length of the file.
+    pub fn file_bytes(&self) -> u64 {
+        self.file_bytes.load(Relaxed)
+    }
+
+    /// Counts one transaction of so many verbs.
+    pub fn count(&self, verbs: u64, commits: u64, rows: u64, file_bytes: u64) {
+        self.verbs.fetch_add(verbs, Relaxed);
+        self.commits.fetch_add(commits, Relaxed);
+        self.rows.store(rows, Relaxed);
+        self.file_bytes.store(file_bytes, Relaxed);
+    }
+
+    /// Counts one failure.
+    pub fn count_failure(&self) {
+        self.failures.fetch_add(1, Relaxed);
+    }
+}

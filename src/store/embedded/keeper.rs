@@ -1,0 +1,125 @@
+//! The keeper: holds the database open, gives it up when it fails and opens it again; knows no verb.
+
+use std::{
+    mem,
+    panic::{self, AssertUnwindSafe},
+    sync::Arc,
+    time::Duration,
+};
+
+use redb::{Database, ReadableDatabase, ReadableTable};
+
+use super::{
+    place::Place,
+    tables::{REVOKED, split},
+};
+use crate::{
+    clock::Timestamp,
+    domain::session::SessionId,
+    store::{Error, OpenError, revocations::Revocations},
+};
+
+/// A database that has failed is opened again after this pause at the earliest.
+const BACK_OFF: Duration = Duration::from_secs(1);
+
+/// A database that ought to be open.
+#[derive(Debug)]
+pub struct Keeper {
+    place: Place,
+    revocations: Arc<Revocations>,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Open(Database),
+    Failed { at: Timestamp, error: Error },
+}
+
+impl Keeper {
+    /// Opens the database, or creates it, and tells `revocations` what is revoked.
+    pub fn open(
+        place: Place,
+        revocations: Arc<Revocations>,
+        now: Timestamp,
+    ) -> Result<Self, OpenError> {
+        let database = place.open_or_create()?;
+        load_revocations(&place, &database, &revocations, now)?;
+        Ok(Self {
+            place,
+            revocations,
+            state: State::Open(database),
+        })
+    }
+
+    /// The database; one that has failed is opened again when it is time to, never created anew.
+    pub fn database(&mut self, now: Timestamp) -> Result<&Database, Error> {
+        if let State::Failed { at, error } = &self.state {
+            // A clock that was set back must not make the pause longer.
+            if *at <= now && now.since(*at) < BACK_OFF {
+                return Err(error.clone());
+            }
+            self.state = self.opened_again(now);
+        }
+        match &self.state {
+            State::Open(database) => Ok(database),
+            State::Failed { error, .. } => Err(error.clone()),
+        }
+    }
+
+    /// Gives the database up. The error is what everybody hears until it works again.
+    pub fn give_up(&mut self, reason: &str, now: Timestamp) -> Error {
+        let error = self.place.unavailable(reason);
+        tracing::error!(%error, "the store has failed and will be opened again");
+        let failed = State::Failed {
+            at: now,
+            error: error.clone(),
+        };
+        let database = mem::replace(&mut self.state, failed);
+        // Closing writes, and what is broken may break on that too.
+        drop(panic::catch_unwind(AssertUnwindSafe(|| drop(database))));
+        error
+    }
+
+    /// Where the database lies.
+    pub const fn place(&self) -> &Place {
+        &self.place
+    }
+
+    fn opened_again(&self, now: Timestamp) -> State {
+        let opened = self.place.open().and_then(|database| {
+            // A commit that has failed may have happened all the same.
+            load_revocations(&self.place, &database, &self.revocations, now)?;
+            Ok(database)
+        });
+        match opened {
+            Ok(database) => {
+                tracing::warn!(store = %self.place.path().display(), "the store works again");
+                State::Open(database)
+            }
+            Err(refusal) => State::Failed {
+                at: now,
+                error: self.place.unavailable(&refusal.to_string()),
+            },
+        }
+    }
+}
+
+fn load_revocations(
+    place: &Place,
+    database: &Database,
+    revocations: &Revocations,
+    now: Timestamp,
+) -> Result<(), OpenError> {
+    let load = || -> Result<(), redb::Error> {
+        let table = database.begin_read()?.open_table(REVOKED)?;
+        for row in table.iter()? {
+            let (id, row) = row?;
+            if let Some((until, _)) = split(row.value()).filter(|(until, _)| *until > now) {
+                revocations.add(SessionId::new(*id.value()), until, now);
+            }
+        }
+        Ok(())
+    };
+    load().map_err(|error| place.refusal(error))
+}

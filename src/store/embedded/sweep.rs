@@ -1,0 +1,44 @@
+//! The sweep: forgets what is dead, a few rows at a time; knows no verb and no thread.
+//!
+//! It walks over every table row by row and begins again at the end. A verb adds at most a few
+//! rows, and each verb makes the sweep look at more rows than that, so the dead never outnumber
+//! the living by much however busy it is, and no transaction is held up for long.
+
+use super::{fault::Fault, step::Step, tables::Cursor};
+
+/// Rows of each table that are looked at for every verb.
+const ROWS_PER_VERB: usize = 8;
+
+/// Rows of each table that are looked at when nothing else is to be done.
+const ROWS_WHEN_IDLE: usize = 1024;
+
+/// Where the sweep stands in each table.
+#[derive(Debug, Default)]
+pub struct Sweep {
+    phones: Cursor,
+    sessions: Cursor,
+    windows: Cursor,
+    revoked: Cursor,
+}
+
+impl Sweep {
+    /// Goes on for as many rows as `verbs` verbs deserve.
+    pub fn go_on(&mut self, step: &mut Step<'_>, verbs: usize) -> Result<(), Fault> {
+        let now = step.now;
+        let rows = match verbs {
+            0 => ROWS_WHEN_IDLE,
+            some => some * ROWS_PER_VERB,
+        };
+        for phone in step.phones.dead(&mut self.phones, rows, now)? {
+            step.phones.remove(&phone)?;
+        }
+        for session in step.sessions().dead(&mut self.sessions, rows, now)? {
+            step.forget_session(&session)?;
+        }
+        step.windows.sweep(&mut self.windows, rows, now)?;
+        for session in step.revoked.dead(&mut self.revoked, rows, now)? {
+            step.revoked.remove(&session)?;
+        }
+        Ok(())
+    }
+}

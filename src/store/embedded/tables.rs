@@ -1,0 +1,148 @@
+//! The schema: which tables there are and how a record is written; knows no verb.
+
+use std::{marker::PhantomData, ops::Bound};
+
+use redb::{ReadableTable, ReadableTableMetadata, Table, TableDefinition, WriteTransaction};
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::fault::Fault;
+use crate::clock::Timestamp;
+
+/// Phones, sessions and buckets are all known by 128 bits.
+pub type Key = [u8; 16];
+
+/// The layout of everything below. A file that says another number is not touched.
+pub const FORMAT: u32 = 1;
+
+/// One row: the format of the file.
+pub const META: TableDefinition<'_, &str, u32> = TableDefinition::new("meta");
+/// What is remembered of each phone number.
+pub const PHONES: TableDefinition<'_, &Key, &[u8]> = TableDefinition::new("phones");
+/// The open sessions.
+pub const SESSIONS: TableDefinition<'_, &Key, &[u8]> = TableDefinition::new("sessions");
+/// Which sessions a subject has.
+pub const SUBJECTS: TableDefinition<'_, (&str, &Key), ()> = TableDefinition::new("subjects");
+/// Ended sessions whose access tokens may still be alive.
+pub const REVOKED: TableDefinition<'_, &Key, &[u8]> = TableDefinition::new("revoked");
+/// The sliding window of each bucket.
+pub const WINDOWS: TableDefinition<'_, &Key, &[u8]> = TableDefinition::new("windows");
+/// When the events of large windows happened, in milliseconds, by bucket and slot.
+pub const EVENTS: TableDefinition<'_, (&Key, u32), u64> = TableDefinition::new("events");
+
+/// A table of records, each with the moment from which on it means nothing. Reading skips what is
+/// dead, so that it makes no difference whether the sweep has been there.
+#[derive(Debug)]
+pub struct Records<'t, T> {
+    table: Table<'t, &'static Key, &'static [u8]>,
+    name: &'static str,
+    changed: bool,
+    of: PhantomData<fn() -> T>,
+}
+
+/// Where the sweep of one table stands: the next key to look at.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Cursor(Key);
+
+impl<'t, T: Serialize + DeserializeOwned> Records<'t, T> {
+    /// Opens the table within `transaction`.
+    pub fn open(
+        transaction: &'t WriteTransaction,
+        definition: TableDefinition<'static, &'static Key, &'static [u8]>,
+        name: &'static str,
+    ) -> Result<Self, Fault> {
+        Ok(Self {
+            table: transaction.open_table(definition)?,
+            name,
+            changed: false,
+            of: PhantomData,
+        })
+    }
+
+    /// The record under `key`, if it is alive at `now`.
+    pub fn get(&self, key: &Key, now: Timestamp) -> Result<Option<T>, Fault> {
+        let Some(row) = self.table.get(key)? else {
+            return Ok(None);
+        };
+        let (dead_at, record) = split(row.value()).ok_or(self.unreadable())?;
+        if dead_at <= now {
+            return Ok(None);
+        }
+        decode(record).map(Some).ok_or(self.unreadable())
+    }
+
+    /// Writes the record, which means something until `dead_at`.
+    pub fn put(&mut self, key: &Key, dead_at: Timestamp, record: &T) -> Result<(), Fault> {
+        let row = encode(dead_at, record).ok_or(self.unreadable())?;
+        self.table.insert(key, row.as_slice())?;
+        self.changed = true;
+        Ok(())
+    }
+
+    /// Forgets the record. Returns it, dead or alive, if it was there and could be read.
+    pub fn remove(&mut self, key: &Key) -> Result<Option<T>, Fault> {
+        let Some(row) = self.table.remove(key)? else {
+            return Ok(None);
+        };
+        self.changed = true;
+        Ok(split(row.value()).and_then(|(_, record)| decode(record)))
+    }
+
+    /// The keys of the dead among the next `rows` rows. The cursor moves on, and comes back to the
+    /// beginning after the last row.
+    pub fn dead(
+        &self,
+        cursor: &mut Cursor,
+        rows: usize,
+        now: Timestamp,
+    ) -> Result<Vec<Key>, Fault> {
+        let mut dead = Vec::new();
+        let mut range = self
+            .table
+            .range::<&Key>((Bound::Included(&cursor.0), Bound::Unbounded))?;
+        for _ in 0..rows {
+            let Some(row) = range.next() else {
+                *cursor = Cursor::default();
+                return Ok(dead);
+            };
+            let (key, row) = row?;
+            if split(row.value()).is_some_and(|(dead_at, _)| dead_at <= now) {
+                dead.push(*key.value());
+            }
+        }
+        *cursor = match range.next().transpose()? {
+            Some((key, _)) => Cursor(*key.value()),
+            None => Cursor::default(),
+        };
+        Ok(dead)
+    }
+
+    /// How many rows there are, the dead ones included.
+    pub fn len(&self) -> Result<u64, Fault> {
+        Ok(self.table.len()?)
+    }
+
+    /// Whether anything was written.
+    pub const fn changed(&self) -> bool {
+        self.changed
+    }
+
+    fn unreadable(&self) -> Fault {
+        Fault::Unreadable { table: self.name }
+    }
+}
+
+/// The deadline and the record in a row.
+pub fn split(row: &[u8]) -> Option<(Timestamp, &[u8])> {
+    let (dead_at, record) = row.split_first_chunk()?;
+    Some((Timestamp::from_millis(u64::from_be_bytes(*dead_at)), record))
+}
+
+fn decode<T: DeserializeOwned>(record: &[u8]) -> Option<T> {
+    postcard::from_bytes(record).ok()
+}
+
+fn encode<T: Serialize>(dead_at: Timestamp, record: &T) -> Option<Vec<u8>> {
+    let mut row = Vec::with_capacity(128);
+    row.extend_from_slice(&dead_at.as_millis().to_be_bytes());
+    postcard::to_extend(record, row).ok()
+}

@@ -1,0 +1,62 @@
+//! The embedded store under its contract, and what only it must do.
+
+use std::time::Duration;
+
+use crate::{
+    clock::Clock,
+    store::{
+        Backend, Spec, Store,
+        contract::{self, BEGINNING, Stage},
+    },
+};
+
+mod in_memory {
+    crate::store::contract::contract!(super::in_memory_stage);
+}
+
+mod in_a_file {
+    crate::store::contract::contract!(super::in_a_file_stage);
+}
+
+#[test]
+fn in_memory_all_answers_are_those_of_the_model() {
+    contract::answers_are_those_of_the_model(200, in_memory_stage);
+}
+
+#[test]
+fn in_a_file_all_answers_are_those_of_the_model() {
+    contract::answers_are_those_of_the_model(10, in_a_file_stage);
+}
+
+/// Large enough for every test that is not about size; long enough for a busy machine.
+fn spec(backend: Backend) -> Spec {
+    Spec {
+        backend,
+        max_size: 1 << 30,
+        deadline: Duration::from_mins(1),
+    }
+}
+
+async fn in_memory_stage() -> Stage {
+    let clock = Clock::manual(BEGINNING);
+    let store = Store::open(&spec(Backend::Memory), clock.clone())
+        .await
+        .unwrap();
+    Stage {
+        store,
+        clock,
+        _home: None,
+    }
+}
+
+async fn in_a_file_stage() -> Stage {
+    let home = tempfile::tempdir().unwrap();
+    let clock = Clock::manual(BEGINNING);
+    let backend = Backend::Embedded(home.path().join("store.redb"));
+    let store = Store::open(&spec(backend), clock.clone()).await.unwrap();
+    Stage {
+        store,
+        clock,
+        _home: Some(home),
+    }
+}
