@@ -91,8 +91,9 @@ impl Admin {
     }
 
     fn show_metrics(&self) -> Response<Full<Bytes>> {
-        match self.metrics.encode() {
-            Ok(shown) => typed(
+        let mut shown = String::new();
+        match self.metrics.encode(&mut shown) {
+            Ok(()) => typed(
                 StatusCode::OK,
                 "application/openmetrics-text; version=1.0.0; charset=utf-8",
                 shown,

@@ -39,6 +39,8 @@ pub struct Worker {
     pub seed: u64,
     /// Fires when the gateway is to stop.
     pub stop: CancellationToken,
+    /// Fires when it is to stop without waiting for anybody.
+    pub abort: CancellationToken,
 }
 
 impl Worker {
@@ -80,7 +82,9 @@ impl Worker {
         draining.set(true);
         timer.wake_all();
         connections.close();
-        if timeout(site.limits().drain, connections.wait()).await.is_err() {
+        let drained = timeout(site.limits().drain, connections.wait());
+        let drained = self.abort.run_until_cancelled(drained).await;
+        if !matches!(drained, Some(Ok(()))) {
             let left = connections.len();
             tracing::warn!(left, "closing connections that did not end in time");
         }

@@ -25,7 +25,7 @@ pub mod dispatch;
 
 pub mod authenticate;
 pub mod gate;
-mod login_redirect;
+pub mod login_redirect;
 mod token_cache;
 
 pub mod identity;

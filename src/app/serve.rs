@@ -1,0 +1,113 @@
+//! The gateway as a program: says how it runs, listens to signals, ends in order.
+
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
+
+use tokio::{
+    runtime,
+    signal::unix::{Signal, SignalKind, signal},
+    time::interval,
+};
+
+use crate::{
+    app::{App, Deps, Ending, Error},
+    clock::Clock,
+    config::{Advice, Config},
+    observe::log,
+    sms,
+};
+
+/// How often the end of the gateway is looked for when nobody asked for it.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// Runs a gateway until it is told to stop (SIGTERM or SIGINT), or dies. A second signal stops it
+/// without waiting for requests in flight.
+pub fn serve(config: Config, advice: &[Advice], out: &mut dyn Write) -> Result<Ending, Error> {
+    log::init(config.fixed.log)?;
+    let greeting = Greeting::of(&config);
+    let signals = runtime::Builder::new_current_thread().enable_all().build()?;
+    let app = App::start(
+        config,
+        Deps {
+            clock: Clock::System,
+            console: Box::new(io::stdout()),
+            access_log: Box::new(io::stdout()),
+        },
+    )?;
+    // A terminal that has gone away is no reason not to serve.
+    drop(greeting.say(&app, advice, out));
+    signals.block_on(async {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        wait(&app, &mut terminate, &mut interrupt).await;
+        tracing::info!("stopping; a second signal stops at once");
+        app.stop();
+        wait(&app, &mut terminate, &mut interrupt).await;
+        Ok::<_, Error>(())
+    })?;
+    app.abort();
+    Ok(app.wait())
+}
+
+/// Until a signal comes or the gateway has ended.
+async fn wait(app: &App, terminate: &mut Signal, interrupt: &mut Signal) {
+    let mut looks = interval(LOOK);
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return,
+            _ = interrupt.recv() => return,
+            _ = looks.tick() => if app.has_ended() { return },
+        }
+    }
+}
+
+/// What a person who starts the gateway wants to know at once.
+struct Greeting {
+    format: log::Format,
+    codes: &'static str,
+    apps: Vec<String>,
+    login: String,
+}
+
+impl Greeting {
+    fn of(config: &Config) -> Self {
+        let live = &config.live;
+        Self {
+            format: config.fixed.log.format,
+            codes: match live.sms {
+                sms::Provider::Console => "printed here, on the console; nobody gets a message",
+            },
+            apps: live.upstreams.iter().map(ToString::to_string).collect(),
+            login: format!("{}/login", live.auth.base),
+        }
+    }
+
+    fn say(&self, app: &App, advice: &[Advice], out: &mut dyn Write) -> io::Result<()> {
+        if self.format == log::Format::Json {
+            for address in app.addresses() {
+                tracing::info!(%address, admin = ?app.admin(), "listening");
+            }
+            for warning in advice {
+                tracing::warn!("{warning}");
+            }
+            return Ok(());
+        }
+        writeln!(out, "otp-gateway {}", env!("CARGO_PKG_VERSION"))?;
+        for address in app.addresses() {
+            writeln!(out, "  listening  http://{address}/  (login page: {})", self.login)?;
+        }
+        for upstream in &self.apps {
+            writeln!(out, "  app        {upstream}")?;
+        }
+        writeln!(out, "  codes      {}", self.codes)?;
+        if let Some(admin) = app.admin() {
+            writeln!(out, "  operators  http://{admin}/metrics, /ready, /health")?;
+        }
+        for warning in advice {
+            writeln!(out, "  warning    {warning}")?;
+        }
+        out.flush()
+    }
+}
