@@ -1,19 +1,127 @@
-//! otp-gateway.
+//! otp-gateway stands in front of existing apps. It answers `/api/auth/*` itself (phone number in,
+//! six-digit code by SMS, code back, tokens out), lets a request through to an app only with a valid
+//! token, and tells the app who is calling.
+//!
+//! This page is the architecture: read it before the code. How to run the gateway is in the README,
+//! what can be configured in `gateway.toml`.
+//!
+//! # The house
+//!
+//! Rooms stand on floors; a room imports only lower floors, and rooms on one floor do not know each
+//! other. `tests/it/house.rs` keeps it so.
+//!
+//! | floor | rooms | what for |
+//! |---|---|---|
+//! | 8 | [`cli`] | arguments in, exit code out |
+//! | 7 | [`app`] | from a configuration to a running gateway; the order of all layers |
+//! | 6 | [`config`] | the only room that knows TOML |
+//! | 5 | `edge`, `auth`, `proxy` | the Tower layers; the auth service; the way to the apps |
+//! | 4 | `sms` | who carries messages, and the queue in front |
+//! | 3 | `store`, `token`, `net` | one verb, one atomic step; JWTs and their keys; sockets and connections |
+//! | 2 | `observe` | log, metrics, audit |
+//! | 1 | `domain`, `reject` | the rules, pure; a refusal and its HTTP response |
+//! | 0 | `clock`, `secret`, `body` | time, secrets and bodies as values |
+//!
+//! # Life of a request
+//!
+//! A worker is a thread with its own listening sockets (`SO_REUSEPORT`), its own connections to the
+//! apps and its own stacks. `net::listen` accepts, `net::conn` finds out whether the client speaks
+//! HTTP/1 or HTTP/2 and watches the connection's deadlines, and `app::site` says on one screen what
+//! every request passes:
+//!
+//! 1. `edge::request_id` names it,
+//! 2. `edge::client` decides whose word about its origin is believed,
+//! 3. `edge::destination` makes its target canonical and matches it, once: what was matched is what
+//!    is forwarded, byte for byte,
+//! 4. `edge::access_log` measures it to the end of its answer,
+//! 5. `edge::dispatch` sends it to the auth service, along a route, or nowhere,
+//! 6. on a route, `edge::authenticate` asks the worker's `edge::gate` for the caller,
+//! 7. `edge::identity` removes every header that looks like an identity and sets ours,
+//! 8. `proxy` picks a connection and streams both ways.
+//!
+//! Nothing on that path takes a lock that another core could hold, boxes a future or a body, or
+//! asks the store: a token that was verified before is looked up in the worker's own memory, and
+//! whether its session was ended is one atomic load (`store::revocations`).
+//!
+//! # Life of a code
+//!
+//! `auth` reads and checks, `domain::otp` decides, `store` makes the decision atomic and durable,
+//! `sms` carries the message. A code is never stored: the store holds a random nonce, from which the
+//! code follows with a key derived from the master secret, and a keyed tag of the code, against which
+//! answers are compared. A phone number has one live code; every caller who asked for it has a
+//! challenge of its own on it, so that nobody's wrong answers burn somebody else's.
+//!
+//! # Life of a session
+//!
+//! A right answer consumes the code and opens the session in one step. The access token is a JWT that
+//! everybody can verify; the refresh token is one that only we can, and names a generation. Refreshing
+//! moves the session one generation on. The same old token gives the same successor for a short while
+//! (answers get lost, tabs race); later it is a replay, and ends the session.
+//!
+//! # What holds everywhere
+//!
+//! * `config` alone knows TOML, `net` alone accepts connections, `store::embedded` alone knows the
+//!   database, `reject` alone builds error responses, `app::site` alone knows the order of layers.
+//! * `domain` and `token` do no I/O and never ask the time: both are arguments.
+//! * Every state change is one store verb. Cut off in the middle, done twice or sent by an enemy, it
+//!   has happened once or not at all.
+//! * Refusal is the default: a route that says nothing needs a token, an error that is not foreseen
+//!   lets nobody in.
+//! * Whatever talks to the outside has a deadline; every queue and every cache has a bound.
+//! * Codes, tokens and secrets have no `Display` and a masked `Debug`; phone numbers show themselves
+//!   masked.
+//!
+//! # As a library
+//!
+//! The token check, the identity headers and the auth service are Tower layers and a Tower service.
+//! `examples/axum.rs` puts them into an axum app; what they need is exported here.
+
+pub mod cli;
 
 pub mod app;
-pub mod cli;
+
 pub mod config;
 
+mod edge;
+
 mod auth;
+
+mod proxy;
+
+mod sms;
+
+mod store;
+
+mod token;
+
+mod net;
+
+mod observe;
+
+mod domain;
+mod reject;
+
 mod body;
 mod clock;
-mod domain;
-mod edge;
-mod net;
-mod observe;
-mod proxy;
-mod reject;
 mod secret;
-mod sms;
-mod store;
-mod token;
+
+pub use crate::{
+    auth::{AuthService, Parts, Spec as AuthSpec},
+    clock::{Clock, Timestamp},
+    domain::session::SessionId,
+    edge::{
+        authenticate::AuthenticateLayer,
+        gate::{Browsers, Credential, Gate, Principal},
+        identity::{IdentityLayer, Names as IdentityNames},
+        login_redirect::LoginRedirect,
+    },
+    net::{
+        cookies::CookieSecure,
+        peer::{Client, Scheme},
+    },
+    observe::metrics::Metrics,
+    secret::{Master, Masters, Secret},
+    sms::{Sms, console::Console, outbox::Outbox},
+    store::{Backend, Spec as StoreSpec, Store, revocations::Revocations},
+    token::{Access, Algorithm, Keyring, Spec as TokenSpec, Tokens},
+};
