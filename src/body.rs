@@ -7,6 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body_util::Empty;
 use pin_project_lite::pin_project;
 
 pin_project! {
@@ -30,6 +31,16 @@ impl<S> Body<S> {
     /// Passes `stream` on as it is.
     pub const fn stream(stream: S) -> Self {
         Self::Stream { stream }
+    }
+}
+
+impl Body<Empty<Bytes>> {
+    /// The same body among those that may also be streams of `S`.
+    pub fn among<S>(self) -> Body<S> {
+        match self {
+            Self::Own { bytes } => Body::Own { bytes },
+            Self::Stream { .. } => Body::empty(),
+        }
     }
 }
 

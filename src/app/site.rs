@@ -9,7 +9,7 @@ use hyper::body::Incoming;
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 
 use crate::{
-    auth::AuthService,
+    auth::{self, AuthService},
     body::Body,
     clock::Clock,
     domain::route::Route,
@@ -218,6 +218,6 @@ where
 }
 
 /// An answer of the auth service, as one of the two kinds of bodies that leave the gateway.
-fn our_own(response: Response<Bytes>) -> Response<Body<Download>> {
-    response.map(Body::from)
+fn our_own(reply: auth::Reply) -> Response<Body<Download>> {
+    reply.map(Body::among)
 }

@@ -149,8 +149,10 @@ impl Collector for HttpMetrics {
         )?;
         for (name, totals) in &by_name {
             let bounds = BOUNDS.iter().map(|micros| seconds(*micros));
-            let buckets: Vec<(f64, u64)> =
-                bounds.chain([f64::INFINITY]).zip(totals.by_duration).collect();
+            let buckets: Vec<(f64, u64)> = bounds
+                .chain([f64::INFINITY])
+                .zip(totals.by_duration)
+                .collect();
             let count = totals.by_duration.iter().sum();
             durations
                 .encode_family(&[("route", &**name)])?

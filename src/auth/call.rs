@@ -1,0 +1,150 @@
+//! One request on its way through an endpoint, and what all endpoints share; knows nothing of the answer.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use http::{HeaderMap, HeaderName, header, request::Parts as Head};
+
+use crate::{
+    auth::spec::Spec,
+    clock::{Clock, Timestamp},
+    domain::{phone::Phone, session::SessionId},
+    net::{
+        origin::{CrossOrigin, Sent},
+        peer::Client,
+    },
+    observe::{
+        audit::{self, Event, Scene},
+        metrics::Metrics,
+    },
+    reject::{Code, Reject},
+    secret::Masters,
+    sms::outbox::Outbox,
+    store::{Store, revocations::View},
+    token::Tokens,
+};
+
+/// Under which the access log has the request; made or checked at the edge.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What the auth service is built from.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// Its rules.
+    pub spec: Arc<Spec>,
+    /// Where challenges and sessions are kept.
+    pub store: Store,
+    /// Issues and verifies tokens.
+    pub tokens: Tokens,
+    /// Where messages are put.
+    pub outbox: Outbox,
+    /// From which codes, tags and names are derived.
+    pub masters: Arc<Masters>,
+    /// Where events are counted.
+    pub metrics: Metrics,
+    /// What time it is.
+    pub clock: Clock,
+}
+
+/// The parts, set up for work.
+#[derive(Debug)]
+pub struct Desk {
+    pub parts: Parts,
+    revoked: Mutex<View>,
+}
+
+/// A request without its body.
+#[derive(Debug)]
+pub struct Call {
+    pub head: Head,
+    pub client: Client,
+    pub now: Timestamp,
+}
+
+impl Desk {
+    pub fn new(parts: Parts) -> Self {
+        let revoked = Mutex::new(parts.store.revocations().view());
+        Self { parts, revoked }
+    }
+
+    pub fn spec(&self) -> &Spec {
+        &self.parts.spec
+    }
+
+    /// Whether `session` was ended. The lock is held for one look into a set.
+    pub fn is_revoked(&self, session: SessionId, now: Timestamp) -> bool {
+        // A view cannot be left half done in a way that forgets a revocation.
+        let mut view = self.revoked.lock().unwrap_or_else(PoisonError::into_inner);
+        view.is_revoked(session, now)
+    }
+
+    /// For how long an ended session's access tokens must be refused.
+    pub fn revoked_for(&self) -> std::time::Duration {
+        let tokens = self.parts.tokens.spec();
+        tokens.access_ttl + tokens.leeway
+    }
+}
+
+impl Call {
+    /// The value of a header that stands there once and is text.
+    pub fn header(&self, name: &HeaderName) -> Option<&str> {
+        only(&self.head.headers, name)
+    }
+
+    /// Refuses what a page of another site may have sent. To be asked before acting on a cookie.
+    pub fn same_origin(&self, spec: &Spec) -> Result<(), Reject> {
+        Ok(self.sent().check(spec.public_url.as_deref())?)
+    }
+
+    /// The address under which this gateway is known, as far as the request tells.
+    pub fn public_url(&self, spec: &Spec) -> Option<String> {
+        match &spec.public_url {
+            Some(url) => Some(url.trim_end_matches('/').to_owned()),
+            None => self.sent().own(),
+        }
+    }
+
+    /// Whether the caller would rather read a page than a document for programs.
+    pub fn wants_page(&self) -> bool {
+        self.header(&header::ACCEPT)
+            .is_some_and(|accept| accept.contains("text/html"))
+    }
+
+    /// Writes `event` to the audit log.
+    pub fn audit(&self, event: Event, phone: Option<&Phone>, session: Option<SessionId>) {
+        audit::record(
+            event,
+            Scene {
+                ip: self.client.ip,
+                request_id: self.header(&REQUEST_ID),
+                phone,
+                session,
+            },
+        );
+    }
+
+    fn sent(&self) -> Sent<'_> {
+        Sent {
+            uri: &self.head.uri,
+            headers: &self.head.headers,
+            scheme: self.client.scheme,
+        }
+    }
+}
+
+impl From<CrossOrigin> for Reject {
+    fn from(CrossOrigin: CrossOrigin) -> Self {
+        Self::new(
+            Code::Csrf,
+            "A request that relies on cookies must come from a page of this site.",
+        )
+    }
+}
+
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next()?;
+    if values.next().is_some() {
+        return None;
+    }
+    value.to_str().ok()
+}

@@ -1,0 +1,108 @@
+//! Everything that is derived from the master secrets; knows nothing of where the results are kept.
+//!
+//! What lasts (the names of phones, clients, counters and subjects) comes from the oldest secret,
+//! so that adding a newer one renames nobody. A code comes from the secret its challenge names.
+
+use crate::{
+    auth::spec::SubjectKind,
+    domain::{
+        otp::{ClientKey, Code, Length, Nonce, PhoneKey, Tag},
+        phone::Phone,
+        quota::{Bucket, Charge, Limit, Per},
+        session::Id,
+    },
+    net::peer::Client,
+    secret::{Master, Masters, Purpose},
+};
+
+/// The code that belongs to `nonce`: uniform over all codes of this length, and the same each time.
+/// `None` only if a thousand words in a row were unfair, which has no probability worth writing down.
+pub fn code(master: &Master, nonce: Nonce, length: Length) -> Option<Code> {
+    let words = (0..1000_u64).map(|count| {
+        let hash = master.prf(Purpose::OtpCode, &[&nonce.0, &count.to_be_bytes()]);
+        u64::from_be_bytes(first(&hash))
+    });
+    Code::draw(length, words)
+}
+
+/// What the store compares instead of the code. It differs per phone, so that equal codes of two
+/// phones do not look alike.
+pub fn tag(master: &Master, phone: &Phone, code: &Code) -> Tag {
+    Tag(first(&master.prf(
+        Purpose::AnswerTag,
+        &[phone.as_e164().as_bytes(), code.reveal().as_bytes()],
+    )))
+}
+
+/// The tags that `code` would have under each master secret, since only the store knows which one
+/// the challenge was made with.
+pub fn tags(masters: &Masters, phone: &Phone, code: &Code) -> Vec<Tag> {
+    masters
+        .iter()
+        .map(|master| tag(master, phone, code))
+        .collect()
+}
+
+/// The name under which the store knows `phone`.
+pub fn phone_key(masters: &Masters, phone: &Phone) -> PhoneKey {
+    let input = phone.as_e164().as_bytes();
+    PhoneKey(first(&masters.oldest().prf(Purpose::PhoneKey, &[input])))
+}
+
+/// The name under which the store knows the client's network.
+pub fn client_key(masters: &Masters, client: &Client) -> ClientKey {
+    let input = client.network().to_string();
+    ClientKey(first(
+        &masters
+            .oldest()
+            .prf(Purpose::ClientKey, &[input.as_bytes()]),
+    ))
+}
+
+/// What sending a code to `phone` for `client` takes from each limit, in their order.
+pub fn charges(masters: &Masters, limits: &[Limit], phone: &Phone, client: &Client) -> Vec<Charge> {
+    let charge = |limit: &Limit| {
+        let subject = match limit.per {
+            Per::Phone => phone.as_e164().to_owned(),
+            Per::Ip => client.network().to_string(),
+            Per::Country => phone.calling_code().to_string(),
+            Per::All => String::new(),
+        };
+        Charge {
+            bucket: bucket(masters, limit, &subject),
+            quota: limit.quota,
+        }
+    };
+    limits.iter().map(charge).collect()
+}
+
+/// The `sub` of whoever holds `phone`.
+pub fn subject(masters: &Masters, kind: SubjectKind, phone: &Phone) -> String {
+    match kind {
+        SubjectKind::Derived => {
+            let input = phone.as_e164().as_bytes();
+            Id(first(&masters.oldest().prf(Purpose::Subject, &[input]))).to_string()
+        }
+        SubjectKind::Phone => phone.as_e164().to_owned(),
+    }
+}
+
+/// A limit's counter for one subject. The key is the one of clients; the limit's own text in front
+/// keeps these names apart from theirs.
+fn bucket(masters: &Masters, limit: &Limit, subject: &str) -> Bucket {
+    let limit = limit.to_string();
+    Bucket(first(&masters.oldest().prf(
+        Purpose::ClientKey,
+        &[b"bucket", limit.as_bytes(), subject.as_bytes()],
+    )))
+}
+
+/// The first bytes of a hash.
+fn first<const N: usize>(hash: &[u8; 32]) -> [u8; N] {
+    const { assert!(N <= 32) };
+    let mut out = [0; N];
+    for (to, from) in out.iter_mut().zip(hash) {
+        *to = *from;
+    }
+    out
+}

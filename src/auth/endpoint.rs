@@ -1,0 +1,125 @@
+//! Which endpoint a path and a method mean; knows nothing of what an endpoint does.
+
+use http::{Method, header};
+
+use crate::{
+    auth::wire::Accepts,
+    reject::{Code, Reject},
+};
+
+/// Everything the auth service answers to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Endpoint<'p> {
+    SendOtp,
+    VerifyOtp,
+    Refresh,
+    Logout,
+    Me,
+    Check,
+    ListSessions,
+    /// What stands in the place of the session's id comes along.
+    EndSession(&'p str),
+    ShowLogin,
+    SubmitLogin,
+    Jwks,
+    Metadata,
+}
+
+/// The endpoints at one path, by what is done there.
+#[derive(Debug, Clone, Copy, Default)]
+struct Place<'p> {
+    read: Option<Endpoint<'p>>,
+    post: Option<Endpoint<'p>>,
+    delete: Option<Endpoint<'p>>,
+}
+
+impl<'p> Endpoint<'p> {
+    /// The endpoint for `method` at `path`, which begins below the base. Only the exact path leads
+    /// there: nothing is forgiven at its end.
+    pub fn find(path: &'p str, method: &Method) -> Result<Self, Reject> {
+        let place = Place::at(path).ok_or_else(nothing_here)?;
+        let endpoint = match *method {
+            Method::GET | Method::HEAD => place.read,
+            Method::POST => place.post,
+            Method::DELETE => place.delete,
+            _ => None,
+        };
+        endpoint.ok_or_else(|| {
+            Reject::new(Code::MethodNotAllowed, "The method is not allowed here.")
+                .header(header::ALLOW, &place.allow())
+        })
+    }
+
+    /// The bodies it takes.
+    pub const fn accepts(self) -> Accepts {
+        match self {
+            Self::SendOtp | Self::VerifyOtp => Accepts::Json,
+            Self::Refresh => Accepts::JsonOrNothing,
+            Self::Logout => Accepts::Anything,
+            Self::SubmitLogin => Accepts::Form,
+            Self::Me
+            | Self::Check
+            | Self::ListSessions
+            | Self::EndSession(_)
+            | Self::ShowLogin
+            | Self::Jwks
+            | Self::Metadata => Accepts::Nothing,
+        }
+    }
+}
+
+impl<'p> Place<'p> {
+    fn at(path: &'p str) -> Option<Self> {
+        match path {
+            "/send-otp" => Some(Self::post(Endpoint::SendOtp)),
+            "/verify-otp" => Some(Self::post(Endpoint::VerifyOtp)),
+            "/refresh" => Some(Self::post(Endpoint::Refresh)),
+            "/logout" => Some(Self::post(Endpoint::Logout)),
+            "/me" => Some(Self::read(Endpoint::Me)),
+            "/check" => Some(Self::read(Endpoint::Check)),
+            "/sessions" => Some(Self::read(Endpoint::ListSessions)),
+            "/login" => Some(Self {
+                post: Some(Endpoint::SubmitLogin),
+                ..Self::read(Endpoint::ShowLogin)
+            }),
+            "/.well-known/jwks.json" => Some(Self::read(Endpoint::Jwks)),
+            "/.well-known/oauth-authorization-server" => Some(Self::read(Endpoint::Metadata)),
+            other => {
+                let id = other.strip_prefix("/sessions/")?;
+                (!id.is_empty() && !id.contains('/')).then(|| Self {
+                    delete: Some(Endpoint::EndSession(id)),
+                    ..Self::default()
+                })
+            }
+        }
+    }
+
+    fn read(endpoint: Endpoint<'p>) -> Self {
+        Self {
+            read: Some(endpoint),
+            ..Self::default()
+        }
+    }
+
+    fn post(endpoint: Endpoint<'p>) -> Self {
+        Self {
+            post: Some(endpoint),
+            ..Self::default()
+        }
+    }
+
+    /// For `Allow` (RFC 9110 §10.2.1).
+    fn allow(self) -> String {
+        let methods = [
+            self.read.map(|_| "GET, HEAD"),
+            self.post.map(|_| "POST"),
+            self.delete.map(|_| "DELETE"),
+        ];
+        methods.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// The answer outside of every endpoint.
+pub fn nothing_here() -> Reject {
+    Reject::new(Code::NotFound, "There is no such endpoint.")
+}

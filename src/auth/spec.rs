@@ -1,0 +1,110 @@
+//! What the auth service goes by; knows nothing of where these settings are written down.
+
+use std::time::Duration;
+
+use crate::{
+    clock::Timestamp,
+    domain::{
+        otp::{self, Code},
+        phone::{CallingCode, Phone},
+        quota::Limit,
+        session,
+    },
+    net::cookies::CookieSecure,
+};
+
+/// The rules of the auth service.
+#[derive(Debug, Clone)]
+pub struct Spec {
+    /// Where the endpoints live, without a slash at the end: `/api/auth`.
+    pub base: String,
+    /// Further places where they answer: `/api/v1/auth`. Cookies and links use `base` alone.
+    pub aliases: Vec<String>,
+    /// The country of a number that names none.
+    pub default_country: CallingCode,
+    /// Countries whose numbers are sent to.
+    pub countries: Countries,
+    /// How codes and challenges behave.
+    pub otp: otp::Policy,
+    /// How many codes are sent at most.
+    pub limits: Vec<Limit>,
+    /// The pause that a client should keep before it asks for the code again.
+    pub resend_in: Duration,
+    /// How sessions live and end.
+    pub session: session::Policy,
+    /// What stands in `sub`.
+    pub subject: SubjectKind,
+    /// When cookies are marked `Secure`.
+    pub cookie_secure: CookieSecure,
+    /// The address under which browsers know the gateway, such as `https://example.com`; without
+    /// it, the one they asked for.
+    pub public_url: Option<String>,
+    /// The text of a message, with `{code}`, `{minutes}` and `{sender}` in it.
+    pub message: String,
+    /// Who the message says it is from.
+    pub sender: String,
+    /// Numbers with a code of their own, to which nothing is sent.
+    pub test_numbers: Vec<TestNumber>,
+    /// Bytes that a request body may have.
+    pub max_body: usize,
+    /// How long a request body may take to arrive.
+    pub body_timeout: Duration,
+}
+
+/// Which countries' numbers are served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Countries {
+    /// Every one.
+    All,
+    /// Those with one of these calling codes.
+    Only(Vec<CallingCode>),
+}
+
+/// What identifies a person towards the apps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SubjectKind {
+    /// A pseudonym: always the same for one number, and telling nothing about it.
+    Derived,
+    /// The number itself, in E.164.
+    Phone,
+}
+
+/// A number for those who cannot receive messages, such as an app store's reviewers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TestNumber {
+    /// The number.
+    pub phone: Phone,
+    /// Its code.
+    pub code: Code,
+    /// From when on it is a number like any other.
+    pub until: Timestamp,
+}
+
+impl Spec {
+    /// The part of `path` below the base or an alias: `/send-otp` of `/api/auth/send-otp`, and
+    /// nothing of the base itself. `None` when the path lies elsewhere.
+    pub fn below<'p>(&self, path: &'p str) -> Option<&'p str> {
+        std::iter::once(&self.base)
+            .chain(&self.aliases)
+            .filter_map(|base| path.strip_prefix(base.as_str()))
+            .find(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
+    /// The fixed code of `phone`, if it is a test number at `now`.
+    pub(super) fn test_code(&self, phone: &Phone, now: Timestamp) -> Option<&Code> {
+        self.test_numbers
+            .iter()
+            .find(|test| test.phone == *phone && now < test.until)
+            .map(|test| &test.code)
+    }
+}
+
+impl Countries {
+    /// Whether numbers of this country are served.
+    pub fn include(&self, country: CallingCode) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(list) => list.contains(&country),
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The auth service from outside: what goes in and what comes out of its endpoints.
+
+pub mod stage;
+
+mod contract;

@@ -1,0 +1,380 @@
+//! The auth service over a store in memory, with a clock that stands still and an outbox on paper.
+
+use std::{
+    io::{self, Write},
+    num::NonZeroU32,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use http::{HeaderMap, Request, StatusCode, header};
+use http_body_util::{BodyExt, Full};
+use serde_json::{Map, Value, json};
+use tokio::task::JoinHandle;
+use tower::ServiceExt;
+
+use crate::{
+    auth::{AuthService, Countries, Parts, Reply, Spec, SubjectKind, TestNumber},
+    clock::{Clock, Timestamp},
+    domain::{
+        otp::{self, Code, Length},
+        phone::Phone,
+        quota::{Limit, Per, Quota},
+        session,
+    },
+    net::{
+        cookies::CookieSecure,
+        peer::{Client, Scheme},
+    },
+    observe::metrics::Metrics,
+    secret::{Master, Masters, Secret},
+    sms::{Sms, console::Console, outbox::Outbox},
+    store::{self, Backend, Store},
+    token::{self, Algorithm, Keyring, Tokens},
+};
+
+pub const NUMBER: &str = "+16502530000";
+pub const TEST_NUMBER: &str = "+16502530099";
+pub const TEST_CODE: &str = "123456";
+pub const START: Timestamp = Timestamp::from_secs(1_700_000_000);
+
+/// Everything around one auth service.
+pub struct Stage {
+    pub service: AuthService,
+    pub clock: Clock,
+    pub paper: Paper,
+    pub metrics: Metrics,
+    pub store: Store,
+    /// Sends the messages, until nobody can queue one any more.
+    sending: JoinHandle<()>,
+}
+
+/// What the console provider wrote.
+#[derive(Clone, Default)]
+pub struct Paper(Arc<Mutex<Vec<u8>>>);
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+/// A request that is being put together.
+#[derive(Clone)]
+pub struct Ask {
+    method: &'static str,
+    target: String,
+    headers: Vec<(String, String)>,
+    body: Bytes,
+    client: Client,
+}
+
+pub fn spec() -> Spec {
+    Spec {
+        base: "/api/auth".to_owned(),
+        aliases: vec!["/api/v1/auth".to_owned()],
+        default_country: "+1".parse().unwrap(),
+        countries: Countries::Only(vec!["+1".parse().unwrap(), "+44".parse().unwrap()]),
+        otp: otp::Policy {
+            length: Length::new(6).unwrap(),
+            ttl: Duration::from_mins(5),
+            max_age: Duration::from_mins(10),
+            max_attempts: 5,
+            max_failures: 20,
+            require_challenge: false,
+        },
+        limits: vec![
+            limit(3, Duration::from_mins(30), Per::Phone),
+            limit(20, Duration::from_hours(1), Per::Ip),
+        ],
+        resend_in: Duration::from_secs(30),
+        session: session::Policy {
+            idle: Duration::from_hours(30 * 24),
+            absolute: Duration::from_hours(90 * 24),
+            grace: Duration::from_secs(30),
+            max_per_subject: 20,
+        },
+        subject: SubjectKind::Derived,
+        cookie_secure: CookieSecure::Auto,
+        public_url: None,
+        message: "{sender}: your code is {code}, valid for {minutes} minutes.".to_owned(),
+        sender: "Shop".to_owned(),
+        test_numbers: vec![TestNumber {
+            phone: phone(TEST_NUMBER),
+            code: Code::parse(TEST_CODE, Length::new(6).unwrap()).unwrap(),
+            until: START + Duration::from_hours(24),
+        }],
+        max_body: 16 * 1024,
+        body_timeout: Duration::from_secs(5),
+    }
+}
+
+pub fn limit(max: u32, window: Duration, per: Per) -> Limit {
+    Limit {
+        quota: Quota {
+            max: NonZeroU32::new(max).unwrap(),
+            window,
+        },
+        per,
+    }
+}
+
+pub fn phone(text: &str) -> Phone {
+    Phone::parse(text, "+1".parse().unwrap()).unwrap()
+}
+
+pub fn master(byte: u8) -> Master {
+    Master::new(&Secret::new([byte; 32])).unwrap()
+}
+
+impl Stage {
+    pub async fn new() -> Self {
+        Self::with(spec(), 64).await
+    }
+
+    /// A stage with other rules, on which at most `waiting` messages wait to be sent.
+    pub async fn with(spec: Spec, waiting: usize) -> Self {
+        let clock = Clock::manual(START);
+        let store = store::Spec {
+            backend: Backend::Memory,
+            max_size: 64 << 20,
+            deadline: Duration::from_secs(30),
+        };
+        let store = Store::open(&store, clock.clone()).await.unwrap();
+        let masters = Arc::new(Masters::new(master(1), vec![]));
+        let keyring = Keyring::ephemeral(Algorithm::Es256).unwrap();
+        let tokens = token::Spec {
+            issuer: "https://id.example.com".to_owned(),
+            audience: "apps".to_owned(),
+            access_ttl: Duration::from_mins(15),
+            leeway: Duration::from_secs(30),
+            extra_claims: Map::from_iter([("tier".to_owned(), json!("gold"))]),
+        };
+        let tokens = Tokens::new(tokens, &masters, Arc::new(ArcSwap::from_pointee(keyring)));
+        let (paper, metrics) = (Paper::default(), Metrics::new());
+        let console = Sms::Console(Console::new(Box::new(paper.clone())));
+        let (outbox, sending) = Outbox::new(console, waiting, metrics.clone());
+        let service = AuthService::new(Parts {
+            spec: Arc::new(spec),
+            store: store.clone(),
+            tokens,
+            outbox,
+            masters,
+            metrics: metrics.clone(),
+            clock: clock.clone(),
+        });
+        Self {
+            service,
+            clock,
+            paper,
+            metrics,
+            store,
+            sending: tokio::spawn(sending),
+        }
+    }
+
+    pub async fn ask(&self, ask: Ask) -> Answer {
+        let reply = self.service.clone().oneshot(ask.build()).await.unwrap();
+        Answer::read(reply).await
+    }
+
+    /// Sends a code to `number` and returns the answer.
+    pub async fn send(&self, number: &str) -> Answer {
+        self.ask(Ask::post("/send-otp", &json!({ "mobile_number": number })))
+            .await
+    }
+
+    pub async fn verify(&self, number: &str, code: &str) -> Answer {
+        let body = json!({ "mobile_number": number, "otp": code, "device_info": "test" });
+        self.ask(Ask::post("/verify-otp", &body)).await
+    }
+
+    /// A whole login: the tokens.
+    pub async fn login(&self, number: &str) -> Value {
+        assert_eq!(self.send(number).await.status, 200);
+        let code = self.code().await;
+        let answer = self.verify(number, &code).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json()
+    }
+
+    /// The code in the last message, once it is there.
+    pub async fn code(&self) -> String {
+        self.messages().await.last().expect("a message").1.clone()
+    }
+
+    /// The messages so far, as number and code, once the outbox is empty.
+    pub async fn messages(&self) -> Vec<(String, String)> {
+        // The runtime of these tests has one thread: a task that can run does so before this one
+        // does again.
+        tokio::task::yield_now().await;
+        assert!(!self.sending.is_finished());
+        let text = String::from_utf8(self.paper.0.lock().unwrap().clone()).unwrap();
+        text.lines()
+            .map(|line| {
+                let (number, rest) = line["SMS to ".len()..].split_once(':').unwrap();
+                let code = rest.split("code is ").nth(1).unwrap();
+                (number.to_owned(), code[..6].to_owned())
+            })
+            .collect()
+    }
+
+    /// One metric's line, or nothing when it never counted.
+    pub fn metric(&self, name: &str) -> u64 {
+        let mut text = String::new();
+        self.metrics.encode(&mut text).unwrap();
+        text.lines()
+            .find_map(|line| line.strip_prefix(&format!("otp_gateway_{name} ")))
+            .map_or(0, |count| count.parse().unwrap())
+    }
+}
+
+impl Write for Paper {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Ask {
+    /// A request for `path` below the base.
+    pub fn new(method: &'static str, path: &str) -> Self {
+        Self {
+            method,
+            target: format!("/api/auth{path}"),
+            headers: vec![("host".to_owned(), "app.example".to_owned())],
+            body: Bytes::new(),
+            client: Client::new("192.0.2.1".parse().unwrap(), Scheme::Https),
+        }
+    }
+
+    pub fn get(path: &str) -> Self {
+        Self::new("GET", path)
+    }
+
+    pub fn post(path: &str, body: &Value) -> Self {
+        Self::new("POST", path)
+            .header("content-type", "application/json")
+            .body(body.to_string())
+    }
+
+    /// A form as a browser posts it from our own page.
+    pub fn form(path: &str, fields: &[(&str, &str)]) -> Self {
+        let body = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(fields)
+            .finish();
+        Self::new("POST", path)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("accept", "text/html,application/xhtml+xml,*/*;q=0.8")
+            .header("sec-fetch-site", "same-origin")
+            .body(body)
+    }
+
+    pub fn target(mut self, target: &str) -> Self {
+        target.clone_into(&mut self.target);
+        self
+    }
+
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub fn bearer(self, token: &Value) -> Self {
+        let value = format!("Bearer {}", token.as_str().unwrap());
+        self.header("authorization", &value)
+    }
+
+    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    pub fn from_ip(mut self, ip: &str) -> Self {
+        self.client = Client::new(ip.parse().unwrap(), self.client.scheme);
+        self
+    }
+
+    pub fn in_the_clear(mut self) -> Self {
+        self.client.scheme = Scheme::Http;
+        self
+    }
+
+    pub fn build(self) -> Request<Full<Bytes>> {
+        let mut request = Request::builder().method(self.method).uri(self.target);
+        for (name, value) in self.headers {
+            request = request.header(name, value);
+        }
+        request
+            .extension(self.client)
+            .body(Full::new(self.body))
+            .unwrap()
+    }
+}
+
+impl Answer {
+    pub async fn read(reply: Reply) -> Self {
+        let (head, body) = reply.into_parts();
+        Self {
+            status: head.status,
+            headers: head.headers,
+            body: body.collect().await.unwrap().to_bytes(),
+        }
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
+    }
+
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    /// The answer's `code`, with its status.
+    pub fn refusal(&self) -> (u16, String) {
+        assert_eq!(
+            self.headers[header::CONTENT_TYPE],
+            "application/problem+json"
+        );
+        let code = self.json()["code"].as_str().unwrap().to_owned();
+        (self.status.as_u16(), code)
+    }
+
+    /// The fields that a 422 names, in their order.
+    pub fn wrong_fields(&self) -> Vec<String> {
+        assert_eq!(self.refusal(), (422, "validation_failed".to_owned()));
+        let errors = self.json()["errors"].as_array().unwrap().clone();
+        let name = |error: &Value| error["field"].as_str().unwrap().to_owned();
+        errors.iter().map(name).collect()
+    }
+
+    /// The cookies it sets: name, value and attributes.
+    pub fn cookies(&self) -> Vec<(String, String, String)> {
+        let cookies = self.headers.get_all(header::SET_COOKIE).iter();
+        cookies
+            .map(|cookie| {
+                let (pair, attributes) = cookie.to_str().unwrap().split_once("; ").unwrap();
+                let (name, value) = pair.split_once('=').unwrap();
+                (name.to_owned(), value.to_owned(), attributes.to_owned())
+            })
+            .collect()
+    }
+
+    /// The cookies it sets, as a browser sends them back.
+    pub fn jar(&self) -> String {
+        let pairs = self.cookies().into_iter();
+        let pairs = pairs.filter(|(_, value, _)| !value.is_empty());
+        pairs
+            .map(|(name, value, _)| format!("{name}={value}"))
+            .collect::<Vec<_>>()
+            .join("; ")
+    }
+}
