@@ -1,9 +1,14 @@
 //! One key, prepared once for all tokens it will sign or verify; knows nothing of files or of other keys.
 
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+use std::ops::RangeInclusive;
+
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ED25519, EcdsaKeyPair,
+    Ed25519KeyPair, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, VerificationAlgorithm,
+};
 use jsonwebtoken::{
     DecodingKey, EncodingKey, crypto,
-    jwk::{AlgorithmParameters, EllipticCurve, Jwk, PublicKeyUse},
+    jwk::{AlgorithmParameters, Jwk, PublicKeyUse},
 };
 
 use crate::{secret::Secret, token::Algorithm};
@@ -41,6 +46,9 @@ impl Key {
     /// The least an HMAC secret may hold: 256 bits (RFC 7518 §3.2).
     pub const MIN_SECRET_BYTES: usize = 32;
 
+    /// How many characters of base64url the modulus of an RSA key may have: 2048 to 8192 bits.
+    const RSA_MODULUS: RangeInclusive<usize> = 342..=1366;
+
     /// A shared secret, for HS256.
     pub fn hmac(kid: String, secret: &Secret) -> Self {
         Self {
@@ -56,8 +64,7 @@ impl Key {
     pub fn from_pem(kid: String, text: &[u8]) -> Result<Self, InvalidKey> {
         let pem = pem::parse(text).map_err(|_| InvalidKey::NotPem)?;
         let (algorithm, signing, public) = match pem.tag() {
-            "PRIVATE KEY" | "RSA PRIVATE KEY" => private(text),
-            "EC PRIVATE KEY" => sec1(pem.contents()),
+            "PRIVATE KEY" | "EC PRIVATE KEY" | "RSA PRIVATE KEY" => private(pem.contents(), text),
             "PUBLIC KEY" | "RSA PUBLIC KEY" => public(text),
             tag => return Err(InvalidKey::NotAKey(tag.to_owned())),
         }
@@ -71,8 +78,8 @@ impl Key {
         signing: Option<EncodingKey>,
         mut public: Jwk,
     ) -> Option<Self> {
-        if let AlgorithmParameters::EllipticCurve(point) = &public.algorithm
-            && point.curve != EllipticCurve::P256
+        if let AlgorithmParameters::RSA(rsa) = &public.algorithm
+            && !Self::RSA_MODULUS.contains(&rsa.n.len())
         {
             return None;
         }
@@ -127,29 +134,55 @@ impl Key {
 
 type Parts = (Algorithm, Option<EncodingKey>, Jwk);
 
-/// The three kinds are told apart by the object identifier in the file.
-fn private(text: &[u8]) -> Option<Parts> {
+/// Whatever of the three kinds it is. Keys on curves are written anew, in the one form that the
+/// JWT library reads.
+fn private(der: &[u8], text: &[u8]) -> Option<Parts> {
+    let ec = || {
+        let pair =
+            EcdsaKeyPair::from_private_key_der(&ECDSA_P256_SHA256_FIXED_SIGNING, der).ok()?;
+        Some(EncodingKey::from_ec_der(pair.to_pkcs8v1().ok()?.as_ref()))
+    };
+    let ed = || {
+        let pair = Ed25519KeyPair::from_pkcs8(der).ok()?;
+        Some(EncodingKey::from_ed_der(pair.to_pkcs8v1().ok()?.as_ref()))
+    };
+    let rsa = || EncodingKey::from_rsa_pem(text).ok();
     let (algorithm, key) = None
-        .or_else(|| Some((Algorithm::Es256, EncodingKey::from_ec_pem(text).ok()?)))
-        .or_else(|| Some((Algorithm::EdDsa, EncodingKey::from_ed_pem(text).ok()?)))
-        .or_else(|| Some((Algorithm::Rs256, EncodingKey::from_rsa_pem(text).ok()?)))?;
+        .or_else(|| Some((Algorithm::Es256, ec()?)))
+        .or_else(|| Some((Algorithm::EdDsa, ed()?)))
+        .or_else(|| Some((Algorithm::Rs256, rsa()?)))?;
     let public = Jwk::from_encoding_key(&key, algorithm.into()).ok()?;
     Some((algorithm, Some(key), public))
 }
 
-/// `openssl ecparam -genkey` writes this (RFC 5915).
-fn sec1(der: &[u8]) -> Option<Parts> {
-    let pair = EcdsaKeyPair::from_private_key_der(&ECDSA_P256_SHA256_FIXED_SIGNING, der).ok()?;
-    let key = EncodingKey::from_ec_der(pair.to_pkcs8v1().ok()?.as_ref());
-    let public = Jwk::from_encoding_key(&key, Algorithm::Es256.into()).ok()?;
-    Some((Algorithm::Es256, Some(key), public))
-}
-
 fn public(text: &[u8]) -> Option<Parts> {
+    let ec = || {
+        sound(
+            DecodingKey::from_ec_pem(text).ok()?,
+            &ECDSA_P256_SHA256_FIXED,
+        )
+    };
+    let ed = || sound(DecodingKey::from_ed_pem(text).ok()?, &ED25519);
+    let rsa = || {
+        sound(
+            DecodingKey::from_rsa_pem(text).ok()?,
+            &RSA_PKCS1_2048_8192_SHA256,
+        )
+    };
     let (algorithm, key) = None
-        .or_else(|| Some((Algorithm::Es256, DecodingKey::from_ec_pem(text).ok()?)))
-        .or_else(|| Some((Algorithm::EdDsa, DecodingKey::from_ed_pem(text).ok()?)))
-        .or_else(|| Some((Algorithm::Rs256, DecodingKey::from_rsa_pem(text).ok()?)))?;
+        .or_else(|| Some((Algorithm::Es256, ec()?)))
+        .or_else(|| Some((Algorithm::EdDsa, ed()?)))
+        .or_else(|| Some((Algorithm::Rs256, rsa()?)))?;
     let public = Jwk::from_decoding_key(&key, Some(algorithm.into())).ok()?;
     Some((algorithm, None, public))
 }
+
+/// The JWT library looks at a public key only when it verifies, and would call every token forged
+/// if the key is on another curve, or off it.
+fn sound(key: DecodingKey, algorithm: &'static dyn VerificationAlgorithm) -> Option<DecodingKey> {
+    ParsedPublicKey::new(algorithm, key.try_get_as_bytes().ok()?).ok()?;
+    Some(key)
+}
+
+#[cfg(test)]
+pub mod tests;

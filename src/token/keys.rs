@@ -43,7 +43,7 @@ pub struct Listed {
 impl Keyring {
     /// The keys of a directory. New tokens are signed with the active private key of `algorithm`;
     /// of several, the one with the highest name. Keys retired for longer than `keep_retired` are
-    /// left out. A directory without any private key in use makes a ring that only verifies.
+    /// left out. A directory of public keys makes a ring that only verifies.
     pub fn load(
         dir: &Path,
         algorithm: Algorithm,
@@ -54,25 +54,23 @@ impl Keyring {
         if files.is_empty() {
             return Err(KeysError::Empty { dir: dir.into() });
         }
+        let only_verifies = files.iter().all(|file| !file.key.can_sign());
         let mut ring = Self {
             keys: Vec::with_capacity(files.len()),
             signing: None,
         };
-        let mut may_sign = false;
         for file in files {
             if file.is_spent(now, keep_retired) {
                 continue;
             }
+            let signs = file.signs(algorithm);
             let key = Arc::new(file.key);
-            if key.can_sign() && file.name.state != State::Retired {
-                may_sign = true;
-                if file.name.state == State::Active && key.algorithm() == algorithm {
-                    ring.signing = Some(Arc::clone(&key));
-                }
+            if signs {
+                ring.signing = Some(Arc::clone(&key));
             }
             ring.keys.push(key);
         }
-        if may_sign && ring.signing.is_none() {
+        if ring.signing.is_none() && !only_verifies {
             return Err(KeysError::NoSigningKey {
                 dir: dir.into(),
                 algorithm,

@@ -22,7 +22,7 @@ mod keys;
 mod refusal;
 mod verify;
 
-pub use algorithm::{Algorithm, UnknownAlgorithm};
+pub use algorithm::Algorithm;
 pub use claims::{Access, Grant, Refresh};
 pub use issue::SignError;
 pub use key::{InvalidKey, Key};

@@ -113,21 +113,22 @@ impl Tokens {
 }
 
 fn grant(claims: &Members) -> Result<Grant, Refusal> {
+    let phone = claims.text("phone_number");
     let amr = claims.get("amr").and_then(Value::as_array);
+    let amr = amr.and_then(|methods| methods.iter().map(text).collect());
     Ok(Grant {
         subject: subject(claims)?.to_owned(),
         session: session(claims)?,
-        phone: claims
-            .text("phone_number")
+        phone: phone
             .ok_or(Refusal::MissingClaim("phone_number"))?
             .to_owned(),
         auth_time: date(claims, "auth_time")?,
-        amr: amr
-            .ok_or(Refusal::MissingClaim("amr"))?
-            .iter()
-            .filter_map(|method| method.as_str().map(str::to_owned))
-            .collect(),
+        amr: amr.ok_or(Refusal::MissingClaim("amr"))?,
     })
+}
+
+fn text(value: &Value) -> Option<String> {
+    value.as_str().map(str::to_owned)
 }
 
 fn subject(claims: &Members) -> Result<&str, Refusal> {

@@ -17,7 +17,7 @@ use crate::{
     clock::Timestamp,
     secret::Secret,
     token::{
-        Key, KeysError,
+        Algorithm, Key, KeysError,
         keys::material::{Form, Material},
     },
 };
@@ -101,6 +101,11 @@ impl fmt::Display for Name {
 }
 
 impl KeyFile {
+    /// Whether it may sign new tokens of that algorithm.
+    pub fn signs(&self, algorithm: Algorithm) -> bool {
+        self.name.state == State::Active && self.key.can_sign() && self.key.algorithm() == algorithm
+    }
+
     /// Whether it was retired so long ago that nothing it has signed can be alive.
     pub fn is_spent(&self, now: Timestamp, keep_retired: Duration) -> bool {
         self.name.state == State::Retired && now.since(self.modified) > keep_retired
@@ -137,11 +142,7 @@ impl Directory {
     /// The directory for changing it; it is created if it is missing.
     pub fn open(path: &Path) -> Result<Self, KeysError> {
         let failed = |source| failed(path, source);
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(path)
-            .map_err(failed)?;
+        create(path).map_err(failed)?;
         let lock = OpenOptions::new()
             .create(true)
             .truncate(false)
@@ -175,13 +176,16 @@ impl Directory {
         read(&self.path)
     }
 
-    /// Adds a file, whole or not at all. One that a crash left half written is overwritten.
+    /// Adds a file, whole or not at all. A draft that a crash left half written is thrown away.
     pub fn write(&self, name: &Name, bytes: &Secret) -> Result<(), KeysError> {
         let draft = self.path.join(format!(".{name}.tmp"));
         self.at(&draft, |draft| {
+            match fs::remove_file(draft) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                Ok(()) | Err(_) => {}
+            }
             let mut file = OpenOptions::new()
-                .create(true)
-                .truncate(true)
+                .create_new(true)
                 .write(true)
                 .mode(0o600)
                 .open(draft)?;
@@ -227,6 +231,15 @@ impl Directory {
         change(path)
             .and_then(|()| File::open(&self.path)?.sync_all())
             .map_err(|source| failed(path, source))
+    }
+}
+
+/// Creates a directory for its owner alone, and makes that durable too.
+fn create(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    match path.canonicalize()?.parent() {
+        Some(parent) => File::open(parent)?.sync_all(),
+        None => Ok(()),
     }
 }
 

@@ -86,29 +86,26 @@ fn plan(
             .filter(move |file| file.key.can_sign() && file.name.state == state)
     };
     let fits = |file: &&KeyFile| file.key.algorithm() == algorithm;
-    let mut steps = Vec::new();
-    let mut names = Names::after(files, now);
+    // Two active keys: the last rotation was cut short when only the old one's retirement was left.
+    let activated = ours(State::Active).rfind(fits);
+    let activated = activated.filter(|_| ours(State::Active).count() > 1);
 
-    let active: Vec<_> = ours(State::Active).filter(fits).collect();
-    let kept = match active.split_last() {
-        // Cut short after the activation: the new key has the higher name, the old one is still there.
-        Some((newest, [_, ..])) => Some(&newest.name),
-        Some((_, [])) | None => {
-            let mut next = ours(State::Next).filter(fits);
-            let activate = match next.next() {
-                Some(file) => Step::Activate(file.name.clone()),
-                None => names.create(State::Active, algorithm)?,
-            };
-            if next.next().is_none() {
-                steps.push(names.create(State::Next, algorithm)?);
-            }
-            steps.push(activate);
-            None
+    let mut steps = Vec::new();
+    if activated.is_none() {
+        let mut names = Names::after(files, now);
+        let mut next = ours(State::Next).filter(fits);
+        let activate = match next.next() {
+            Some(file) => Step::Activate(file.name.clone()),
+            None => names.create(State::Active, algorithm)?,
+        };
+        if next.next().is_none() {
+            steps.push(names.create(State::Next, algorithm)?);
         }
-    };
+        steps.push(activate);
+    }
     let outdated = ours(State::Next).filter(|file| !fits(file));
     for file in ours(State::Active).chain(outdated) {
-        if kept != Some(&file.name) {
+        if activated.is_none_or(|kept| kept.name != file.name) {
             steps.push(Step::Retire(file.name.clone()));
         }
     }
@@ -161,10 +158,8 @@ impl Names {
     fn after(files: &[KeyFile], now: Timestamp) -> Self {
         let given = files
             .iter()
-            .filter_map(|file| file.name.kid.strip_prefix('k')?.parse().ok());
-        let beyond = given
-            .max()
-            .map_or(0, |highest: u64| highest.saturating_add(1));
+            .filter_map(|file| file.name.kid.strip_prefix('k')?.parse::<u32>().ok());
+        let beyond = given.max().map_or(0, |highest| u64::from(highest) + 1);
         Self {
             next: beyond.max(now.as_secs()),
         }
@@ -181,3 +176,6 @@ impl Names {
         Ok(Step::Create { name, material })
     }
 }
+
+#[cfg(test)]
+mod tests;
