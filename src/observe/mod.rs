@@ -1,5 +1,7 @@
 //! What operators see: log lines, counters, audit events. It knows nothing of what it tells about.
 
+pub mod log;
+
 pub mod access;
 
 pub mod audit;

@@ -21,6 +21,13 @@ pub struct Message {
     pub code: Code,
 }
 
+/// Who is to carry the messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Provider {
+    /// The console.
+    Console,
+}
+
 /// Who carries the messages.
 #[derive(Debug)]
 pub enum Sms {

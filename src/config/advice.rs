@@ -1,0 +1,95 @@
+//! What works on a developer's machine and should not go into production.
+
+use std::net::SocketAddr;
+
+use crate::{
+    config::{
+        MasterSecret,
+        document::Section,
+        problem::{Advice, Problem, Reported},
+        server::{Mode, Server},
+    },
+    proxy::{self, UpstreamSpec},
+    sms,
+    store::Backend,
+};
+
+/// What there is to look at.
+#[derive(Debug)]
+pub struct Subject<'a> {
+    pub server: &'a Server,
+    pub store: &'a Backend,
+    pub sms: sms::Provider,
+    pub upstreams: &'a [UpstreamSpec],
+}
+
+/// What is to be said of `subject`: errors in production, otherwise advice. On a machine that
+/// nobody else reaches there is nothing to say.
+pub fn advice(root: &Section<'_>, subject: &Subject<'_>) -> Result<Vec<Advice>, Reported> {
+    if !is_reached_by_others(subject.server) {
+        return Ok(Vec::new());
+    }
+    let found = findings(root, subject);
+    match subject.server.mode {
+        Mode::Production if !found.is_empty() => {
+            for problem in found {
+                root.report(problem);
+            }
+            Err(Reported)
+        }
+        Mode::Production | Mode::Development => Ok(found.into_iter().map(Advice).collect()),
+    }
+}
+
+fn findings(root: &Section<'_>, subject: &Subject<'_>) -> Vec<Problem> {
+    let section = root.section("server");
+    let mut found = Vec::new();
+    let plain = subject
+        .server
+        .public_url
+        .as_ref()
+        .is_none_or(|url| !url.is_https());
+    if plain && subject.server.trusted_proxies.is_empty() {
+        found.push(section.problem(
+            "listen",
+            "phone numbers, codes and tokens travel in the clear",
+            Some("put TLS in front, name it in `trusted_proxies` or say `public_url = \"https://…\"`".to_owned()),
+        ));
+    }
+    if let MasterSecret::Kept(file) = &subject.server.secret {
+        let what = format!(
+            "the master secret is made by the first run and kept in {}",
+            file.display()
+        );
+        let help = "`secret = { file = \"PATH\" }` takes one that you keep safe".to_owned();
+        found.push(section.problem("secret", what, Some(help)));
+    }
+    if *subject.store == Backend::Memory {
+        let what = "every session is lost when the gateway stops";
+        let help = "\"embedded:\" keeps them".to_owned();
+        found.push(root.section("store").problem("url", what, Some(help)));
+    }
+    match subject.sms {
+        sms::Provider::Console => found.push(root.section("sms").problem(
+            "provider",
+            "codes are printed on the console, nobody receives them",
+            None,
+        )),
+    }
+    for (name, upstream) in root.named("upstreams") {
+        let spec = subject.upstreams.iter().find(|spec| *spec.name == *name);
+        if spec.is_some_and(|spec| spec.servers.contains(&proxy::Server::Demo)) {
+            let what = "the demo app shows its visitors everything it receives";
+            found.push(upstream.problem("servers", what, None));
+        }
+    }
+    found
+}
+
+fn is_reached_by_others(server: &Server) -> bool {
+    let public = |address: &SocketAddr| !address.ip().to_canonical().is_loopback();
+    server.mode == Mode::Production
+        || server.public_url.is_some()
+        || !server.trusted_proxies.is_empty()
+        || server.listen.iter().any(public)
+}

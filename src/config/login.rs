@@ -1,0 +1,269 @@
+//! `[auth]`, `[otp]`, `[sms]` and `[session]`: how people log in.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use crate::{
+    auth::{self, Countries},
+    config::{
+        document::{Item, Section},
+        path::BasePath,
+        problem::Reported,
+        test_numbers::test_numbers,
+        tokens::Sessions,
+        units::Size,
+        url::Origin,
+        value::{Text, Value},
+    },
+    domain::{
+        otp::{self, Length},
+        phone::CallingCode,
+        quota::{Limit, Per, Quota},
+        session,
+    },
+    net::cookies::CookieSecure,
+    sms,
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_mins(1);
+const DAY: Duration = Duration::from_hours(24);
+
+/// Everything the auth service goes by, put together from the sections of `root`.
+pub fn login(
+    root: &Section<'_>,
+    bases: &Result<Vec<BasePath>, Reported>,
+    public_url: Option<&Origin>,
+    sessions: Result<Sessions, Reported>,
+) -> Result<auth::Spec, Reported> {
+    let auth = root.section("auth");
+    let max_body = auth.read_within("max_body", r#""16kb""#, Size(1 << 10)..=Size(1 << 20));
+    let body_timeout = auth.read_within("body_timeout", r#""10s""#, SECOND..=MINUTE * 5);
+    let otp = otp(&root.section("otp"));
+    let message = message(&root.section("sms"));
+    let session = root.section("session");
+    let cookie_secure = session.read("cookie_secure", r#""auto""#);
+    let max_per_subject = session.read_within("max_per_subject", "20", 1..=1000);
+
+    let (sessions, otp, message) = (sessions?, otp?, message?);
+    let mut bases = bases.clone()?.into_iter().map(|BasePath(base)| base);
+    Ok(auth::Spec {
+        base: bases.next().unwrap_or_default(),
+        aliases: bases.collect(),
+        default_country: otp.default_country,
+        countries: otp.countries,
+        otp: otp.policy,
+        limits: otp.limits,
+        resend_in: otp.resend_in,
+        session: session::Policy {
+            idle: sessions.idle,
+            absolute: sessions.absolute,
+            grace: sessions.grace,
+            max_per_subject: max_per_subject?,
+        },
+        subject: sessions.subject,
+        cookie_secure: cookie_secure?,
+        public_url: public_url.map(Origin::to_string),
+        message: message.template,
+        sender: message.sender,
+        test_numbers: otp.test_numbers,
+        max_body: max_body?.bytes(),
+        body_timeout: body_timeout?,
+    })
+}
+
+/// The paths of the auth service, the one it calls its own first.
+pub fn bases(auth: &Section<'_>) -> Result<Vec<BasePath>, Reported> {
+    let base = auth.read("base", r#""/api/auth""#);
+    let aliases: Result<Vec<BasePath>, _> = auth.read("aliases", r#"["/api/v1/auth"]"#);
+    let mut bases: Vec<BasePath> = vec![base?];
+    for alias in aliases? {
+        if bases.iter().any(|base| base.overlaps(&alias)) {
+            let BasePath(alias) = alias;
+            let what = format!("{alias} stands above or below another path of the gateway");
+            return Err(auth.refuse("aliases", what, None));
+        }
+        bases.push(alias);
+    }
+    Ok(bases)
+}
+
+/// What `[otp]` says.
+struct Otp {
+    policy: otp::Policy,
+    limits: Vec<Limit>,
+    resend_in: Duration,
+    default_country: CallingCode,
+    countries: Countries,
+    test_numbers: Vec<auth::TestNumber>,
+}
+
+/// What `[sms]` says.
+struct Wording {
+    template: String,
+    sender: String,
+}
+
+fn otp(section: &Section<'_>) -> Result<Otp, Reported> {
+    let policy = policy(section);
+    let limits: Result<Vec<Limit>, _> = section.read(
+        "limits",
+        r#"["3/30m per phone", "20/1h per ip", "2000/1h per country", "10000/1d per all"]"#,
+    );
+    let resend_after = section.read_within("resend_after", r#""0s""#, Duration::ZERO..=MINUTE * 60);
+    let resend_in = section.read_within("resend_in", r#""30s""#, Duration::ZERO..=MINUTE * 60);
+    let default_country = section.read("default_country", r#""+1""#);
+    let countries: Result<CountryList, _> = section.read("countries", "[]");
+    let length = policy
+        .as_ref()
+        .map(|policy| policy.length)
+        .map_err(|reported| *reported);
+    let test_numbers = test_numbers(section, length, default_country);
+
+    let (default_country, resend_after) = (default_country?, resend_after?);
+    let mut limits = limits?;
+    limits.extend(pause(resend_after));
+    Ok(Otp {
+        policy: policy?,
+        limits,
+        resend_in: resend_in?.max(resend_after),
+        countries: countries?.with(default_country),
+        default_country,
+        test_numbers: test_numbers?,
+    })
+}
+
+fn policy(section: &Section<'_>) -> Result<otp::Policy, Reported> {
+    let length = section.read("length", "6");
+    let ttl = section.read_within("ttl", r#""5m""#, SECOND * 30..=MINUTE * 60);
+    let max_age = section.read_within("max_age", r#""10m""#, SECOND * 30..=MINUTE * 60);
+    let max_attempts = section.read_within("max_attempts", "5", 1..=10);
+    // NIST SP 800-63B §5.2.2: at most 100 failures in a row for one account.
+    let max_failures = section.read_within("max_failures", "20", 2..=100);
+    let require_challenge = section.read("require_challenge", "false");
+    let (ttl, max_age) = (ttl?, max_age?);
+    if ttl > max_age {
+        let what = "must not be longer than `max_age`";
+        return Err(section.refuse("ttl", what, None));
+    }
+    Ok(otp::Policy {
+        length: length?,
+        ttl,
+        max_age,
+        max_attempts: max_attempts?,
+        max_failures: max_failures?,
+        require_challenge: require_challenge?,
+    })
+}
+
+/// A pause between two sends is a limit of one per that span.
+fn pause(resend_after: Duration) -> Option<Limit> {
+    let quota = Quota {
+        max: NonZeroU32::MIN,
+        window: resend_after,
+    };
+    let per = Per::Phone;
+    (!resend_after.is_zero()).then_some(Limit { quota, per })
+}
+
+fn message(section: &Section<'_>) -> Result<Wording, Reported> {
+    let template = section.read(
+        "template",
+        r#""{code} is your {sender} code. It is valid for {minutes} minutes.""#,
+    );
+    let sender = section.read("sender", r#""otp-gateway""#);
+    let Template(template) = template?;
+    Ok(Wording {
+        template,
+        sender: sender?,
+    })
+}
+
+/// `sms.provider`.
+pub fn provider(sms: &Section<'_>) -> Result<sms::Provider, Reported> {
+    sms.read("provider", r#""console""#)
+}
+
+/// `otp.countries`: none named stands for the default country.
+enum CountryList {
+    All,
+    Named(Vec<CallingCode>),
+}
+
+/// A text with places for the code and what belongs to it.
+struct Template(String);
+
+impl CountryList {
+    fn with(self, default: CallingCode) -> Countries {
+        match self {
+            Self::All => Countries::All,
+            Self::Named(codes) if codes.is_empty() => Countries::Only(vec![default]),
+            Self::Named(codes) => Countries::Only(codes),
+        }
+    }
+}
+
+impl Value for CountryList {
+    fn read(item: &Item<'_>) -> Result<Self, Reported> {
+        const EXPECTED: &str = "a list such as [\"+1\", \"+44\"], or \"*\" for all countries";
+        if item.value().as_str() == Some("*") {
+            return Ok(Self::All);
+        }
+        match item.elements() {
+            Some(_) => Value::read(item).map(Self::Named),
+            None => Err(item.expected(EXPECTED)),
+        }
+    }
+}
+
+impl Value for Template {
+    fn read(item: &Item<'_>) -> Result<Self, Reported> {
+        let text = item.text("the text of a message")?;
+        let pieces = text.split('{').skip(1);
+        for piece in pieces {
+            let name = piece.split_once('}').map(|(name, _)| name);
+            if !matches!(name, Some("code" | "minutes" | "sender")) {
+                let what = "only {code}, {minutes} and {sender} may stand in braces";
+                return Err(item.refuse(what, None));
+            }
+        }
+        if !text.contains("{code}") {
+            return Err(item.refuse("a message without {code} helps nobody", None));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl Value for Length {
+    fn read(item: &Item<'_>) -> Result<Self, Reported> {
+        Self::new(u8::read(item)?).map_err(|why| item.refuse(why, None))
+    }
+}
+
+impl Text for CallingCode {
+    const EXPECTED: &'static str = "the calling code of a country such as \"+1\" or \"+44\"";
+
+    fn parse(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+}
+
+impl Text for sms::Provider {
+    const EXPECTED: &'static str = "\"console\"";
+
+    fn parse(text: &str) -> Option<Self> {
+        (text == "console").then_some(Self::Console)
+    }
+}
+
+impl Text for CookieSecure {
+    const EXPECTED: &'static str = "\"auto\", \"always\" or \"never\"";
+
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "auto" => Some(Self::Auto),
+            "always" => Some(Self::Always),
+            "never" => Some(Self::Never),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! From a parsed file to the configuration: which section is read by whom, and what must agree between them.
+
+use std::{net::SocketAddr, path::Path, sync::Arc};
+
+use crate::config::{
+    Config, Fixed, Flags, Live, Loaded,
+    advice::{Subject, advice},
+    document::{Document, Section},
+    identity::identity,
+    login,
+    problem::{Problems, Reported},
+    routes::routes,
+    server,
+    tokens::{Tokens, tokens},
+    upstreams::upstreams,
+};
+
+/// The whole of `document`, in which `flags` take the place of some keys.
+pub fn resolve(document: Document<'_>, flags: &Flags) -> Result<Loaded, Problems> {
+    let outcome = read(&document.root(), flags);
+    document.finish(outcome)
+}
+
+/// Every section is read before the first failure ends the reading, so that all are reported.
+pub fn read(root: &Section<'_>, flags: &Flags) -> Result<Loaded, Reported> {
+    let server = server::server(&root.section("server"), flags.listen);
+    let data_dir = server
+        .as_ref()
+        .map_or(Path::new(""), |server| &server.data_dir);
+    let public_url = server
+        .as_ref()
+        .ok()
+        .and_then(|server| server.public_url.as_ref());
+    let issuer = server.as_ref().map_or_else(|_| String::new(), issuer);
+
+    let admin = server::admin(&root.section("admin"));
+    let log = server::log(&root.section("log"));
+    let store = server::store(&root.section("store"), data_dir);
+    let tokens = tokens(&root.section("tokens"), &issuer, data_dir);
+    let sessions = tokens
+        .as_ref()
+        .map(|tokens| tokens.sessions)
+        .map_err(|reported| *reported);
+    let bases = login::bases(&root.section("auth"));
+    let login = login::login(root, &bases, public_url, sessions);
+    let sms = login::provider(&root.section("sms"));
+    let identity = identity(&root.section("identity"));
+    let apps = root.named("upstreams");
+    let upstreams = upstreams(root, &apps, flags.upstream.as_ref());
+    let names: Vec<_> = apps.iter().map(|(name, _)| *name).collect();
+    let routes = routes(root, &names, bases.as_deref().unwrap_or_default());
+
+    let server = server?;
+    let (Tokens { spec, keys, .. }, sms, store, upstreams) = (tokens?, sms?, store?, upstreams?);
+    let advice = advice(
+        root,
+        &Subject {
+            server: &server,
+            store: &store.backend,
+            sms,
+            upstreams: &upstreams,
+        },
+    )?;
+    Ok(Loaded {
+        config: Config {
+            fixed: Fixed {
+                listen: server.listen,
+                admin: admin?,
+                workers: server.workers,
+                store,
+                secret: server.secret,
+                log: log?,
+            },
+            live: Live {
+                limits: server.limits,
+                trusted_proxies: server.trusted_proxies,
+                access_log: server.access_log,
+                tokens: spec,
+                keys,
+                sms,
+                auth: Arc::new(login?),
+                identity: identity?,
+                upstreams,
+                routes: routes?,
+            },
+        },
+        advice,
+    })
+}
+
+/// Who issues tokens unless the file says otherwise: the address under which we are known.
+fn issuer(server: &server::Server) -> String {
+    let listen = server.listen.first().map(SocketAddr::to_string);
+    server.public_url.as_ref().map_or_else(
+        || format!("http://{}", listen.unwrap_or_default()),
+        ToString::to_string,
+    )
+}

@@ -1,0 +1,281 @@
+//! `[[routes]]`: the ways to the apps and whom they let through.
+
+use std::{sync::Arc, time::Duration};
+
+use http::Method;
+
+use crate::{
+    config::{
+        document::{Item, Section},
+        path::{BasePath, RequestPath},
+        problem::Reported,
+        units::Size,
+        value::{Entries, OneOrMany, Text, Value},
+    },
+    domain::{
+        route::{Access, Conflict, Demands, Directory, HostPattern, PathPattern, Route},
+        target::canonical_host,
+    },
+};
+
+const DAY: Duration = Duration::from_hours(24);
+
+/// Every route. `upstreams` are the names there are; nothing at or below `own` may be routed.
+pub fn routes(
+    root: &Section<'_>,
+    upstreams: &[&str],
+    own: &[BasePath],
+) -> Result<Directory, Reported> {
+    let sections = root.sections("routes");
+    let read: Vec<_> = sections
+        .iter()
+        .enumerate()
+        .map(|(index, section)| {
+            let route = route(index, section, upstreams)?;
+            keep_off(section, &route, own)?;
+            Ok((section, route))
+        })
+        .collect();
+    let routes: Vec<_> = read.into_iter().collect::<Result<_, _>>()?;
+    distinct(&routes)?;
+    arrange(routes)
+}
+
+fn route(index: usize, section: &Section<'_>, upstreams: &[&str]) -> Result<Route, Reported> {
+    let name: Result<Option<String>, _> = section.read("name", r#""""#);
+    let host: Result<Option<HostPattern>, _> = section.read("host", r#""""#);
+    let path = pattern(section);
+    let methods: Result<Vec<Method>, _> = section.read("methods", "[]");
+    let access = access(section);
+    let upstream = upstream(section, upstreams);
+    let allow_encoded: Result<bool, _> = section.read("allow_encoded", "false");
+    let forward_token = section.read("forward_token", "false");
+    let max_body = section.read_within("max_body", r#""10mb""#, Size(0)..=Size(1 << 50));
+    let response_timeout = section.read_within(
+        "response_timeout",
+        r#""30s""#,
+        Duration::from_millis(10)..=DAY,
+    );
+
+    let (host, path, methods, allow_encoded) = (host?, path?, methods?, allow_encoded?);
+    if path.as_str().contains("%2F") && !allow_encoded {
+        let what = "no request could match: `%2F` needs `allow_encoded = true`";
+        return Err(section.refuse("path", what, None));
+    }
+    let own_name = || match &host {
+        None => path.as_str().to_owned(),
+        Some(HostPattern::Exact(host)) => format!("{host}{}", path.as_str()),
+        Some(HostPattern::Below(host)) => format!("*.{host}{}", path.as_str()),
+    };
+    Ok(Route {
+        index,
+        name: Arc::from(name?.unwrap_or_else(own_name)),
+        host,
+        path,
+        methods: (!methods.is_empty()).then_some(methods),
+        access: access?,
+        upstream: upstream?,
+        allow_encoded,
+        forward_token: forward_token?,
+        max_body: max_body?.0,
+        response_timeout: response_timeout?,
+    })
+}
+
+fn pattern(section: &Section<'_>) -> Result<PathPattern, Reported> {
+    let path: Result<RequestPath, _> = section.read("path", r#""/""#);
+    let matches = section.read("match", r#""prefix""#);
+    let RequestPath(path) = path?;
+    match (matches?, path.strip_suffix('/')) {
+        (Match::Exact, _) => Ok(PathPattern::Exact(path)),
+        (Match::Prefix, None) => Ok(PathPattern::Prefix(path)),
+        (Match::Prefix, Some("")) => Ok(PathPattern::Prefix(String::new())),
+        (Match::Prefix, Some(bare)) => {
+            let what = "a prefix has no slash at its end";
+            let help = format!("\"{bare}\" holds itself and everything below it");
+            Err(section.refuse("path", what, Some(help)))
+        }
+    }
+}
+
+fn access(section: &Section<'_>) -> Result<Access, Reported> {
+    let auth = section.read("auth", r#""required""#);
+    let scopes: Result<Vec<Scope>, _> = section.read("scopes", "[]");
+    let claims: Result<Entries<OneOrMany<_>>, _> = section.read("claims", "{}");
+    let max_auth_age: Result<Option<Duration>, _> = section.read("max_auth_age", r#""""#);
+    let claims = claims?
+        .0
+        .into_iter()
+        .map(|(name, OneOrMany(any))| (name, any));
+    let demands = Demands {
+        scopes: scopes?.into_iter().map(|Scope(scope)| scope).collect(),
+        claims: claims.collect(),
+        max_auth_age: max_auth_age?,
+    };
+    if demands.max_auth_age == Some(Duration::ZERO) {
+        let what = "no login is that recent";
+        return Err(section.refuse("max_auth_age", what, None));
+    }
+    match auth? {
+        Auth::Required => Ok(Access::Required(demands)),
+        Auth::Optional => Ok(Access::Optional(demands)),
+        Auth::None if demands == Demands::default() => Ok(Access::None),
+        Auth::None => {
+            let what = "looks at no token, so `scopes`, `claims` and `max_auth_age` mean nothing";
+            Err(section.refuse("auth", what, None))
+        }
+    }
+}
+
+/// The upstream's place in the list. A route that names none means the only one there is.
+fn upstream(section: &Section<'_>, upstreams: &[&str]) -> Result<usize, Reported> {
+    let name: Option<String> = section.read("upstream", r#""""#)?;
+    let known = upstreams.join(", ");
+    match (name, upstreams) {
+        (None, [_]) => Ok(0),
+        (None, []) => Err(section.refuse("upstream", "there is no `[upstreams.NAME]`", None)),
+        (None, _) => {
+            let help = format!("there are {known}");
+            Err(section.refuse("upstream", "must say which upstream is meant", Some(help)))
+        }
+        (Some(name), _) => upstreams
+            .iter()
+            .position(|known| *known == name)
+            .ok_or_else(|| {
+                let nearest = upstreams
+                    .iter()
+                    .min_by_key(|known| strsim::damerau_levenshtein(known, &name));
+                let help = nearest.map(|nearest| format!("did you mean \"{nearest}\"?"));
+                section.refuse(
+                    "upstream",
+                    format!("there is no `[upstreams.{name}]`"),
+                    help,
+                )
+            }),
+    }
+}
+
+/// The gateway's own endpoints cannot be routed away.
+fn keep_off(section: &Section<'_>, route: &Route, own: &[BasePath]) -> Result<(), Reported> {
+    match own.iter().find(|base| base.holds(route.path.as_str())) {
+        Some(BasePath(base)) => {
+            let what = format!("{base} belongs to the gateway itself");
+            let help = "`auth.base` and `auth.aliases` can be moved".to_owned();
+            Err(section.refuse("path", what, Some(help)))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Logs and metrics tell routes by their names.
+fn distinct(routes: &[(&Section<'_>, Route)]) -> Result<(), Reported> {
+    let mut verdict = Ok(());
+    for (at, (section, route)) in routes.iter().enumerate() {
+        if routes
+            .iter()
+            .take(at)
+            .any(|(_, earlier)| earlier.name == route.name)
+        {
+            let what = format!("another route is called \"{}\" already", route.name);
+            let help = "a route without a name is called by its host and path".to_owned();
+            verdict = Err(section.refuse("name", what, Some(help)));
+        }
+    }
+    verdict
+}
+
+/// Arranges the routes for look-up. A route that could never be met is reported and left out, so
+/// that every one of them is found.
+fn arrange(mut routes: Vec<(&Section<'_>, Route)>) -> Result<Directory, Reported> {
+    let mut verdict = Ok(());
+    loop {
+        match Directory::new(routes.iter().map(|(_, route)| route.clone())) {
+            Ok(directory) => return verdict.map(|()| directory),
+            Err(Conflict { first, second }) => {
+                routes.retain(|(section, route)| {
+                    let never_met = route.name == second;
+                    if never_met {
+                        let what = format!("matches the same requests as the route \"{first}\"");
+                        verdict = Err(section.refuse("path", what, None));
+                    }
+                    !never_met
+                });
+            }
+        }
+    }
+}
+
+enum Match {
+    Prefix,
+    Exact,
+}
+
+enum Auth {
+    None,
+    Optional,
+    Required,
+}
+
+/// One scope (RFC 6749 §3.3).
+struct Scope(String);
+
+impl Text for Match {
+    const EXPECTED: &'static str = "\"prefix\" or \"exact\"";
+
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "prefix" => Some(Self::Prefix),
+            "exact" => Some(Self::Exact),
+            _ => None,
+        }
+    }
+}
+
+impl Text for Auth {
+    const EXPECTED: &'static str = "\"none\", \"optional\" or \"required\"";
+
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "none" => Some(Self::None),
+            "optional" => Some(Self::Optional),
+            "required" => Some(Self::Required),
+            _ => None,
+        }
+    }
+}
+
+impl Text for Scope {
+    const EXPECTED: &'static str = "one scope such as \"orders:read\"";
+
+    fn parse(text: &str) -> Option<Self> {
+        let token = |b: u8| b.is_ascii_graphic() && b != b'"' && b != b'\\';
+        let whole = !text.is_empty() && text.bytes().all(token);
+        whole.then(|| Self(text.to_owned()))
+    }
+}
+
+impl Value for HostPattern {
+    fn read(item: &Item<'_>) -> Result<Self, Reported> {
+        let text = item.text("a host such as \"example.com\" or \"*.example.com\"")?;
+        let (below, host) = match text.strip_prefix("*.") {
+            Some(parent) => (Self::Below as fn(String) -> Self, parent),
+            None => (Self::Exact as fn(String) -> Self, text),
+        };
+        match canonical_host(host) {
+            Some(canonical) if canonical == host => Ok(below(host.to_owned())),
+            Some(canonical) => {
+                let what =
+                    "no request could match: hosts are compared in lower case, without a port";
+                let help = format!(
+                    "write \"{}{canonical}\"",
+                    text.strip_suffix(host).unwrap_or_default()
+                );
+                Err(item.refuse(what, Some(help)))
+            }
+            None => Err(item.refuse(
+                "is no host such as \"example.com\" or \"*.example.com\"",
+                None,
+            )),
+        }
+    }
+}

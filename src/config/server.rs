@@ -1,0 +1,238 @@
+//! `[server]`, `[admin]`, `[log]` and `[store]`: where the gateway listens, what it may use and where it keeps its state.
+
+use std::{
+    net::SocketAddr,
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use ipnet::IpNet;
+use tracing::level_filters::LevelFilter;
+
+use crate::{
+    config::{
+        AccessLog,
+        document::{Item, Section},
+        master::MasterSecret,
+        problem::Reported,
+        units::Size,
+        url::Origin,
+        value::{OneOrMany, Text, Value},
+    },
+    net::{self, peer::TrustedProxies},
+    observe::{access, log},
+    secret::Masters,
+    store::{self, Backend},
+};
+
+/// What `[server]` says.
+#[derive(Debug)]
+pub struct Server {
+    pub mode: Mode,
+    pub listen: Vec<SocketAddr>,
+    pub public_url: Option<Origin>,
+    pub data_dir: PathBuf,
+    pub secret: MasterSecret,
+    pub trusted_proxies: Arc<TrustedProxies>,
+    pub workers: Option<NonZeroUsize>,
+    pub access_log: AccessLog,
+    pub limits: net::Limits,
+}
+
+/// How much is forgiven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Defaults that are meant for a developer's machine are fine.
+    Development,
+    /// They are errors.
+    Production,
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_hours(1);
+
+/// `[server]`; `listen` takes the place of the key if it is given.
+pub fn server(section: &Section<'_>, listen: Option<SocketAddr>) -> Result<Server, Reported> {
+    let mode = section.read("mode", r#""development""#);
+    let written: Result<OneOrMany<_>, _> = section.read("listen", r#""127.0.0.1:8080""#);
+    let public_url = section.read("public_url", r#""""#);
+    let data_dir: Result<PathBuf, _> = section.read("data_dir", r#""./data""#);
+    let secret = section.read::<MasterSecrets>("secret", "[]");
+    let trusted: Result<Vec<IpNet>, _> = section.read("trusted_proxies", "[]");
+    let workers = section.read_within("workers", "0", 0..=1024);
+    let access_log = section.read("access_log", "true");
+    let limits = limits(&section.section("limits"));
+
+    let data_dir = data_dir?;
+    Ok(Server {
+        mode: mode?,
+        listen: match listen {
+            Some(address) => vec![address],
+            None => written?.0,
+        },
+        public_url: public_url?,
+        secret: match secret?.0 {
+            Some(masters) => MasterSecret::Given(Arc::new(masters)),
+            None => MasterSecret::kept_in(&data_dir),
+        },
+        data_dir,
+        trusted_proxies: Arc::new(TrustedProxies::new(trusted?)),
+        workers: NonZeroUsize::new(workers?),
+        access_log: access_log?,
+        limits: limits?,
+    })
+}
+
+/// `[server.limits]`.
+fn limits(section: &Section<'_>) -> Result<net::Limits, Reported> {
+    let first_byte = section.read_within("first_byte", r#""10s""#, SECOND..=HOUR);
+    let headers = section.read_within("headers", r#""10s""#, SECOND..=HOUR);
+    let idle = section.read_within("idle", r#""75s""#, SECOND..=HOUR);
+    let body_idle = section.read_within("body_idle", r#""30s""#, SECOND..=HOUR);
+    let drain = section.read_within("drain", r#""30s""#, Duration::ZERO..=HOUR);
+    let max_header = section.read_within("max_header", r#""32kb""#, Size(8 << 10)..=Size(1 << 20));
+    let max_connections = section.read_within("max_connections", "10000", 1..=1_000_000);
+    Ok(net::Limits {
+        first_byte: first_byte?,
+        headers: headers?,
+        idle: idle?,
+        body_idle: body_idle?,
+        drain: drain?,
+        max_header_bytes: max_header?.bytes(),
+        max_connections: max_connections?,
+    })
+}
+
+/// `[admin]`.
+pub fn admin(section: &Section<'_>) -> Result<Option<SocketAddr>, Reported> {
+    section
+        .read("listen", r#""127.0.0.1:9090""#)
+        .map(|Door(address)| address)
+}
+
+/// `[log]`.
+pub fn log(section: &Section<'_>) -> Result<log::Spec, Reported> {
+    let format = section.read("format", r#""text""#);
+    let level = section.read("level", r#""info""#);
+    Ok(log::Spec {
+        format: format?,
+        level: level?,
+    })
+}
+
+/// `[store]`; an embedded store without a path is in `data_dir`.
+pub fn store(section: &Section<'_>, data_dir: &Path) -> Result<store::Spec, Reported> {
+    let url = section.read("url", r#""embedded:""#);
+    let max_size = section.read_within("max_size", r#""1gb""#, Size(1 << 20)..=Size(1 << 50));
+    let deadline = section.read_within("deadline", r#""2s""#, SECOND / 10..=SECOND * 60);
+    Ok(store::Spec {
+        backend: match url? {
+            StoreUrl::Given(backend) => backend,
+            StoreUrl::InDataDir => Backend::Embedded(data_dir.join("otp-gateway.redb")),
+        },
+        max_size: max_size?.0,
+        deadline: deadline?,
+    })
+}
+
+/// The master secrets, newest first; none when one is to be made.
+struct MasterSecrets(Option<Masters>);
+
+/// An address, or none.
+struct Door(Option<SocketAddr>);
+
+/// Which store.
+enum StoreUrl {
+    Given(Backend),
+    InDataDir,
+}
+
+impl Value for MasterSecrets {
+    fn read(item: &Item<'_>) -> Result<Self, Reported> {
+        if item
+            .elements()
+            .is_some_and(|mut elements| elements.next().is_none())
+        {
+            return Ok(Self(None));
+        }
+        let OneOrMany(masters) = Value::read(item)?;
+        let mut masters = masters.into_iter();
+        let newest = masters.next();
+        Ok(Self(
+            newest.map(|newest| Masters::new(newest, masters.collect())),
+        ))
+    }
+}
+
+impl Text for Door {
+    const EXPECTED: &'static str = "an address with a port such as \"127.0.0.1:9090\", or \"off\"";
+
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "off" => Some(Self(None)),
+            address => address.parse().ok().map(|address| Self(Some(address))),
+        }
+    }
+}
+
+impl Value for StoreUrl {
+    fn read(item: &Item<'_>) -> Result<Self, Reported> {
+        const EXPECTED: &str = "\"embedded:PATH\" or \"memory:\"";
+        let text = item.text(EXPECTED)?;
+        if text == "embedded:" {
+            return Ok(Self::InDataDir);
+        }
+        // What was found is not shown: the URL of a store may hold a password.
+        text.parse()
+            .map(Self::Given)
+            .map_err(|_| item.refuse(format!("is no store we know, expected {EXPECTED}"), None))
+    }
+}
+
+impl Text for Mode {
+    const EXPECTED: &'static str = "\"development\" or \"production\"";
+
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "development" => Some(Self::Development),
+            "production" => Some(Self::Production),
+            _ => None,
+        }
+    }
+}
+
+impl Value for AccessLog {
+    fn read(item: &Item<'_>) -> Result<Self, Reported> {
+        bool::read(item).map(|on| if on { Self::On } else { Self::Off })
+    }
+}
+
+impl Text for access::Format {
+    const EXPECTED: &'static str = "\"text\" or \"json\"";
+
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "text" => Some(Self::Text),
+            "json" => Some(Self::Json),
+            _ => None,
+        }
+    }
+}
+
+impl Text for LevelFilter {
+    const EXPECTED: &'static str = "\"off\", \"error\", \"warn\", \"info\", \"debug\" or \"trace\"";
+
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "off" => Some(Self::OFF),
+            "error" => Some(Self::ERROR),
+            "warn" => Some(Self::WARN),
+            "info" => Some(Self::INFO),
+            "debug" => Some(Self::DEBUG),
+            "trace" => Some(Self::TRACE),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! What whole files lead to: the values they stand for, and the exact words in which an operator is told what is wrong.
+
+use super::*;
+
+mod shown;
+
+/// What a file called `gateway.toml` with this text leads to, in an environment of one variable.
+fn load(text: &str) -> Result<Loaded, Problems> {
+    load_with(text, Flags::default())
+}
+
+fn load_with(text: &str, flags: Flags) -> Result<Loaded, Problems> {
+    let env = |name: &str| (name == "MASTER").then(|| "m".repeat(32));
+    Source { file: None, flags }.resolve("gateway.toml", text, env)
+}
+
+fn config(text: &str) -> Config {
+    load(text).expect("no problems").config
+}
+
+#[test]
+fn an_empty_file_is_a_gateway_without_apps() {
+    let Config { fixed, live } = config("");
+    assert_eq!(
+        fixed.listen,
+        ["127.0.0.1:8080".parse().expect("an address")]
+    );
+    assert_eq!(fixed.admin, "127.0.0.1:9090".parse().ok());
+    assert_eq!(fixed.secret, MasterSecret::kept_in(Path::new("./data")));
+    assert_eq!(
+        fixed.store.backend.to_string(),
+        "embedded:./data/otp-gateway.redb"
+    );
+    assert_eq!(live.keys.dir, Path::new("./data/keys"));
+    assert_eq!(live.tokens.issuer, "http://127.0.0.1:8080");
+    assert_eq!(live.tokens.audience, live.tokens.issuer);
+    assert_eq!(live.auth.base, "/api/auth");
+    assert_eq!(live.routes.iter().count(), 0);
+}
+
+#[test]
+fn a_flag_takes_the_place_of_what_the_file_says() {
+    let flags = Flags {
+        listen: "0.0.0.0:80".parse().ok(),
+        upstream: server_url("http://app:3000").ok(),
+    };
+    let text = "server.listen = '127.0.0.1:1'\n[upstreams.app]\nservers = ['demo:', 'http://b']\n";
+    let Config { fixed, live } = load_with(text, flags).expect("no problems").config;
+    assert_eq!(fixed.listen, ["0.0.0.0:80".parse().expect("an address")]);
+    assert_eq!(
+        live.upstreams[0].servers,
+        [Server::Http("app:3000".to_owned())]
+    );
+}
+
+#[test]
+fn an_upstream_on_the_command_line_alone_is_a_whole_configuration() {
+    let flags = Flags {
+        listen: None,
+        upstream: server_url("http://127.0.0.1:3000").ok(),
+    };
+    let Loaded { config, advice } = load_with(BUILT_IN, flags).expect("no problems");
+    assert_eq!(advice, []);
+    let route = config.live.routes.iter().next().expect("one route");
+    assert_eq!((&*route.name, route.upstream), ("/", 0));
+    assert_eq!(route.access, crate::domain::route::Access::default());
+    let servers = &config.live.upstreams[route.upstream].servers;
+    assert_eq!(*servers, [Server::Http("127.0.0.1:3000".to_owned())]);
+}
+
+#[test]
+fn what_follows_from_other_keys_follows_them() {
+    let Config { fixed, live } = config(
+        "[server]\ndata_dir = '/var/lib/g'\npublic_url = 'https://Login.example.com/'\n\
+         trusted_proxies = ['10.0.0.1']\n[otp]\ndefault_country = '+44'\nresend_after = '1m'\n",
+    );
+    assert_eq!(fixed.secret, MasterSecret::kept_in(Path::new("/var/lib/g")));
+    assert_eq!(
+        fixed.store.backend.to_string(),
+        "embedded:/var/lib/g/otp-gateway.redb"
+    );
+    assert_eq!(live.keys.dir, Path::new("/var/lib/g/keys"));
+    assert_eq!(live.tokens.issuer, "https://login.example.com");
+    let auth = &live.auth;
+    assert_eq!(
+        auth.public_url.as_deref(),
+        Some("https://login.example.com")
+    );
+    assert_eq!(
+        auth.countries,
+        auth::Countries::Only(vec!["+44".parse().expect("Britain")])
+    );
+    assert_eq!(
+        auth.limits.last().expect("one").to_string(),
+        "1/60s per phone"
+    );
+    assert_eq!(auth.resend_in, std::time::Duration::from_mins(1));
+}
+
+#[test]
+fn a_route_says_all_it_can_say() {
+    use crate::domain::route::{Access, HostPattern, PathPattern};
+    let Config { live, .. } = config(
+        r#"
+        upstreams.a.servers = "http://a"
+        upstreams.b.servers = ["http://b:1", "http://b:2"]
+        [[routes]]
+        host = "*.example.com"
+        path = "/admin"
+        methods = ["GET", "PURGE"]
+        scopes = ["admin:read"]
+        claims = { role = ["admin", "owner"], level = 3 }
+        max_auth_age = "1h"
+        upstream = "b"
+        allow_encoded = true
+        forward_token = true
+        max_body = "1kb"
+        response_timeout = "1s"
+        "#,
+    );
+    let route = live.routes.iter().next().expect("one route");
+    assert_eq!(&*route.name, "*.example.com/admin");
+    assert_eq!(
+        route.host,
+        Some(HostPattern::Below("example.com".to_owned()))
+    );
+    assert_eq!(route.path, PathPattern::Prefix("/admin".to_owned()));
+    let methods = route.methods.as_ref().expect("two methods");
+    assert_eq!(
+        methods.iter().map(http::Method::as_str).collect::<Vec<_>>(),
+        ["GET", "PURGE"]
+    );
+    let Access::Required(demands) = &route.access else {
+        panic!("a token is required by default");
+    };
+    assert_eq!(demands.scopes, ["admin:read"]);
+    assert_eq!(demands.claims[0], ("level".to_owned(), vec![3.into()]));
+    assert_eq!(
+        demands.claims[1],
+        ("role".to_owned(), vec!["admin".into(), "owner".into()])
+    );
+    assert_eq!(
+        demands.max_auth_age,
+        Some(std::time::Duration::from_hours(1))
+    );
+    assert_eq!(live.upstreams[route.upstream].servers.len(), 2);
+    assert!(route.allow_encoded && route.forward_token);
+    assert_eq!(
+        (route.max_body, route.response_timeout.as_secs()),
+        (1024, 1)
+    );
+}
+
+#[test]
+fn a_secret_comes_from_the_file_the_environment_or_another_file() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("secret");
+    fs::write(&file, format!("{}\n", "m".repeat(32))).expect("written");
+    let secret = |toml: &str| config(&format!("server.secret = {toml}")).fixed.secret;
+    let plain = secret(&format!("'{}'", "m".repeat(32)));
+    assert!(matches!(plain, MasterSecret::Given(_)));
+    assert_eq!(secret("{ env = 'MASTER' }"), plain);
+    assert_eq!(
+        secret(&format!("{{ file = {:?} }}", file.display())),
+        plain,
+        "without its line end"
+    );
+    assert_eq!(secret("[{ env = 'MASTER' }]"), plain);
+    let two = secret(&format!("[{{ env = 'MASTER' }}, '{}']", "n".repeat(40)));
+    assert_eq!(two.read().expect("given").iter().count(), 2);
+    assert_ne!(two, plain);
+}
+
+#[test]
+fn no_secret_shows_in_a_configuration_or_its_problems() {
+    let text = "[server]\nsecret = 'hunter2hunter2hunter2hunter2hunter2'\n[store]\nurl = 'memory:'\n\
+                [[otp.test_numbers]]\nnumber = '+16502530000'\ncode = '421337'\nuntil = 2030-12-31\n";
+    let shown = format!("{:?}", load(text).expect("no problems"));
+    for secret in ["hunter2", "421337", "6502530000"] {
+        assert!(!shown.contains(secret), "{secret} in {shown}");
+    }
+    let text = "[server]\nsecret = ['hunter2', 'hunter2hunter2hunter2hunter2hunter2', 1]\n\
+                public_url = 'https://me:hunter2@example.com'\ntrusted_proxies = 'hunter2'\n\
+                [store]\nurl = 'redis://:hunter2@localhost'\n\
+                [[otp.test_numbers]]\nnumber = '+16502530000'\ncode = 'hunter2'\nuntil = 2030-12-31\n\
+                [upstreams.app]\nservers = 'http://me:hunter2@app'\n";
+    let problems = load(text).expect_err("problems").to_string();
+    assert!(problems.ends_with("7 problems"), "{problems}");
+    assert!(!problems.contains("hunter2"), "{problems}");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let flags = Flags::default();
+    let file = Some("/nowhere/gateway.toml".into());
+    let error = Source { file, flags }.load().expect_err("nothing there");
+    assert!(
+        error
+            .to_string()
+            .starts_with("cannot read /nowhere/gateway.toml: No such file")
+    );
+}
