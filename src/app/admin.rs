@@ -1,6 +1,6 @@
 //! The operators' door, on a listener of its own: health, readiness, metrics. Clients never reach it.
 
-use std::{convert::Infallible, net::SocketAddr, time::Duration};
+use std::{convert::Infallible, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
@@ -36,7 +36,7 @@ impl Admin {
         let mut connections = JoinSet::new();
         loop {
             tokio::select! {
-                (stream, _): (_, SocketAddr) = accept(&listener),
+                (stream, _) = accept(&listener),
                     if connections.len() < MAX_CONNECTIONS =>
                 {
                     let admin = self.clone();
@@ -98,7 +98,10 @@ impl Admin {
                 "application/openmetrics-text; version=1.0.0; charset=utf-8",
                 shown,
             ),
-            Err(_) => text(StatusCode::INTERNAL_SERVER_ERROR, "metrics cannot be shown\n"),
+            Err(_) => text(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "metrics cannot be shown\n",
+            ),
         }
     }
 }

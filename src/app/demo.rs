@@ -1,6 +1,6 @@
 //! The built-in demo app: a page that shows what an app learns about its caller. It knows nothing of the gateway.
 
-use std::{convert::Infallible, net::SocketAddr};
+use std::convert::Infallible;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, header};
@@ -17,7 +17,7 @@ pub async fn serve(listener: TcpListener) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            (stream, _): (_, SocketAddr) = accept(&listener) => {
+            (stream, _) = accept(&listener) => {
                 connections.spawn(
                     http1::Builder::new()
                         .timer(TokioTimer::new())
@@ -94,7 +94,10 @@ mod tests {
     #[test]
     fn what_a_header_holds_is_shown_and_never_becomes_markup() {
         let mut headers = HeaderMap::new();
-        headers.insert("x-auth-subject", HeaderValue::from_static("<script>1</script>"));
+        headers.insert(
+            "x-auth-subject",
+            HeaderValue::from_static("<script>1</script>"),
+        );
         let shown = page("/<b>", &headers).into_string();
         assert!(shown.contains("&lt;script&gt;1&lt;/script&gt;"), "{shown}");
         assert!(shown.contains("/&lt;b&gt;"));

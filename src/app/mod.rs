@@ -30,10 +30,7 @@ use crate::{
     clock::Clock,
     config::{self, Config, KeptError, Live},
     edge::{
-        destination::Map,
-        gate::Browsers,
-        identity::IdentityLayer,
-        login_redirect::LoginRedirect,
+        destination::Map, gate::Browsers, identity::IdentityLayer, login_redirect::LoginRedirect,
     },
     net::listen::bind,
     observe::{
@@ -125,18 +122,25 @@ struct Control {
 impl App {
     /// Starts a gateway. When this returns it accepts connections on all its addresses.
     pub fn start(config: Config, deps: Deps) -> Result<Self, Error> {
-        let workers = config
-            .fixed
-            .workers
-            .map_or_else(|| available_parallelism().map_or(1, usize::from), usize::from);
+        let workers = config.fixed.workers.map_or_else(
+            || available_parallelism().map_or(1, usize::from),
+            usize::from,
+        );
         let (addresses, sockets) = listen(&config.fixed.listen, workers)?;
-        let admin = config.fixed.admin.map(|address| listen(&[address], 1)).transpose()?;
-        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        let admin = config
+            .fixed
+            .admin
+            .map(|address| listen(&[address], 1))
+            .transpose()?;
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         let stop = CancellationToken::new();
         let abort = CancellationToken::new();
         let (ending, ended) = mpsc::unbounded_channel();
 
-        let (plan, mut control) = runtime.block_on(assemble(config, deps, &stop, workers, ended))?;
+        let (plan, mut control) =
+            runtime.block_on(assemble(config, deps, &stop, workers, ended))?;
         if let Some((_, socket)) = &admin {
             let socket = socket.iter().flatten().next().map(StdListener::try_clone);
             if let Some(socket) = socket.transpose()? {
@@ -146,7 +150,9 @@ impl App {
                     store: control.store.clone(),
                     stop: stop.clone(),
                 };
-                control.tasks.spawn_on(admin.serve(listener), runtime.handle());
+                control
+                    .tasks
+                    .spawn_on(admin.serve(listener), runtime.handle());
             }
         }
         for sockets in sockets {
@@ -158,16 +164,18 @@ impl App {
                 abort: abort.clone(),
             };
             let ending = ending.clone();
-            thread::Builder::new().name("worker".to_owned()).spawn(move || {
-                // A panic outside of a request is told like any other early end.
-                match catch_unwind(AssertUnwindSafe(|| worker.run())) {
-                    Ok(Ok(())) => {}
-                    Ok(Err(error)) => tracing::error!(%error, "a worker failed"),
-                    Err(_) => tracing::error!("a worker panicked"),
-                }
-                // Nobody listens any more only when the gateway is already gone.
-                drop(ending.send(()));
-            })?;
+            thread::Builder::new()
+                .name("worker".to_owned())
+                .spawn(move || {
+                    // A panic outside of a request is told like any other early end.
+                    match catch_unwind(AssertUnwindSafe(|| worker.run())) {
+                        Ok(Ok(())) => {}
+                        Ok(Err(error)) => tracing::error!(%error, "a worker failed"),
+                        Err(_) => tracing::error!("a worker panicked"),
+                    }
+                    // Nobody listens any more only when the gateway is already gone.
+                    drop(ending.send(()));
+                })?;
         }
         drop(plan);
         let control = thread::Builder::new()
@@ -287,7 +295,7 @@ async fn assemble(
     let plan = Plan {
         browsers: browsers(&live),
         map: Arc::new(Map {
-            auth_bases: live.auth.bases().map(str::to_owned).collect(),
+            auth_bases: live.auth.bases().cloned().collect(),
             routes: live.routes,
         }),
         upstreams: live.upstreams.into_iter().map(Arc::new).collect(),
@@ -374,7 +382,9 @@ fn listen(addresses: &[SocketAddr], workers: usize) -> Result<Bound, Error> {
 /// Random bytes from the operating system.
 fn random<const N: usize>() -> Result<[u8; N], Error> {
     let mut bytes = [0; N];
-    SysRng.try_fill_bytes(&mut bytes).map_err(|_| Error::Random)?;
+    SysRng
+        .try_fill_bytes(&mut bytes)
+        .map_err(|_| Error::Random)?;
     Ok(bytes)
 }
 

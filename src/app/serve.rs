@@ -27,7 +27,9 @@ const LOOK: Duration = Duration::from_millis(200);
 pub fn serve(config: Config, advice: &[Advice], out: &mut dyn Write) -> Result<Ending, Error> {
     log::init(config.fixed.log)?;
     let greeting = Greeting::of(&config);
-    let signals = runtime::Builder::new_current_thread().enable_all().build()?;
+    let signals = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let app = App::start(
         config,
         Deps {
@@ -96,7 +98,11 @@ impl Greeting {
         }
         writeln!(out, "otp-gateway {}", env!("CARGO_PKG_VERSION"))?;
         for address in app.addresses() {
-            writeln!(out, "  listening  http://{address}/  (login page: {})", self.login)?;
+            writeln!(
+                out,
+                "  listening  http://{address}/  (login page: {})",
+                self.login
+            )?;
         }
         for upstream in &self.apps {
             writeln!(out, "  app        {upstream}")?;

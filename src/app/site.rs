@@ -109,9 +109,8 @@ impl Site {
             plan.browsers.clone(),
             plan.clock.clone(),
         );
-        let upstream = |spec: &Arc<UpstreamSpec>| {
-            Rc::new(Upstream::new(Arc::clone(spec), plan.demo, timer))
-        };
+        let upstream =
+            |spec: &Arc<UpstreamSpec>| Rc::new(Upstream::new(Arc::clone(spec), plan.demo, timer));
         Self {
             ids: Rc::new(Ids::new(seed)),
             trusted: Arc::clone(&plan.trusted),
@@ -147,7 +146,7 @@ impl Site {
             // Takes all that looks like identity away and sets ours: nothing may come after it.
             .layer(self.identity.clone())
             .service(self.way_to_the_apps());
-        let auth = self.auth.clone().map_response(our_own);
+        let auth = ServiceExt::<Request<Incoming>>::map_response(self.auth.clone(), our_own);
         ServiceBuilder::new()
             // First, so that every later line can name the request.
             .layer(RequestIdLayer::new(Rc::clone(&self.ids), Rc::clone(&peer)))
@@ -180,7 +179,9 @@ impl Site {
                         body_idle,
                         response_timeout: route.response_timeout,
                     };
-                    upstreams.get(route.upstream).map(|up| (Rc::clone(up), terms))
+                    upstreams
+                        .get(route.upstream)
+                        .map(|up| (Rc::clone(up), terms))
                 }
                 Some(Destination::Auth | Destination::Refused(_)) | None => None,
             };

@@ -1,13 +1,6 @@
 //! One worker: a thread with its own sockets, its own connections to the apps and its own stacks. It shares nothing that it would have to wait for.
 
-use std::{
-    cell::Cell,
-    io,
-    net::TcpListener as StdListener,
-    rc::Rc,
-    sync::Arc,
-    time::Duration,
-};
+use std::{cell::Cell, io, net::TcpListener as StdListener, rc::Rc, sync::Arc, time::Duration};
 
 use tokio::{
     net::TcpListener,

@@ -81,11 +81,15 @@ pub struct TestNumber {
 }
 
 impl Spec {
+    /// Every path below which it answers.
+    pub fn bases(&self) -> impl Iterator<Item = &String> {
+        std::iter::once(&self.base).chain(&self.aliases)
+    }
+
     /// The part of `path` below the base or an alias: `/send-otp` of `/api/auth/send-otp`, and
     /// nothing of the base itself. `None` when the path lies elsewhere.
     pub fn below<'p>(&self, path: &'p str) -> Option<&'p str> {
-        std::iter::once(&self.base)
-            .chain(&self.aliases)
+        self.bases()
             .filter_map(|base| path.strip_prefix(base.as_str()))
             .find(|rest| rest.is_empty() || rest.starts_with('/'))
     }

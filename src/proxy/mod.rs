@@ -7,7 +7,7 @@ mod upstream;
 pub use body::Download;
 pub use upstream::Upstream;
 
-use std::{rc::Rc, sync::Arc, time::Duration};
+use std::{fmt, rc::Rc, sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderValue, Request, Response, Uri, Version, header, uri::PathAndQuery};
 use hyper::{body::Incoming, client::conn::http1::SendRequest};
@@ -44,6 +44,19 @@ pub enum Server {
     Http(String),
     /// The demo app that is part of the gateway.
     Demo,
+}
+
+impl fmt::Display for UpstreamSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at", self.name)?;
+        for server in &self.servers {
+            match server {
+                Server::Http(authority) => write!(f, " http://{authority}")?,
+                Server::Demo => f.write_str(" demo: (built in, for a first look)")?,
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What a route says about one request.

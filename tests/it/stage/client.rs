@@ -1,0 +1,151 @@
+//! A client that says exactly what a test wants it to say.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
+
+use super::PATIENCE;
+
+/// A request being put together.
+#[derive(Clone)]
+pub struct Call {
+    to: SocketAddr,
+    method: String,
+    path: String,
+    headers: Vec<(String, String)>,
+    body: Bytes,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Call {
+    pub fn new(to: SocketAddr, method: &str, path: &str) -> Self {
+        Self {
+            to,
+            method: method.to_owned(),
+            path: path.to_owned(),
+            headers: Vec::new(),
+            body: Bytes::new(),
+        }
+    }
+
+    /// Adds a header; one of the same name stays.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub fn bearer(self, token: &str) -> Self {
+        self.header("authorization", &format!("Bearer {token}"))
+    }
+
+    pub fn json(self, body: &Value) -> Self {
+        self.header("content-type", "application/json").body(body.to_string())
+    }
+
+    pub fn form(self, body: &str) -> Self {
+        self.header("content-type", "application/x-www-form-urlencoded")
+            .body(body.to_owned())
+    }
+
+    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// Sends it on a connection of its own.
+    pub async fn send(self) -> Answer {
+        timeout(PATIENCE, self.try_send())
+            .await
+            .expect("an answer in time")
+    }
+
+    async fn try_send(self) -> Answer {
+        let stream = TcpStream::connect(self.to).await.expect("a connection");
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.expect("HTTP");
+        let connection = tokio::spawn(connection);
+        let mut request = Request::builder().method(&*self.method).uri(&self.path);
+        if !self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+            request = request.header("host", self.to.to_string());
+        }
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        let request = request.body(Full::new(self.body)).expect("a request");
+        let response = sender.send_request(request).await.expect("a response");
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.expect("a body").to_bytes();
+        connection.abort();
+        Answer {
+            status: head.status,
+            headers: head.headers,
+            body,
+        }
+    }
+}
+
+impl Answer {
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
+    }
+
+    /// The header, which must be there once.
+    pub fn header(&self, name: &str) -> &str {
+        let mut values = self.headers.get_all(name).iter();
+        let value = values.next().unwrap_or_else(|| panic!("no {name}: {self:?}"));
+        assert!(values.next().is_none(), "{name} twice: {self:?}");
+        value.to_str().expect("text")
+    }
+
+    /// The cookies it sets, as `name=value`.
+    pub fn cookies(&self) -> Vec<&str> {
+        let set = self.headers.get_all("set-cookie").iter();
+        set.filter_map(|cookie| cookie.to_str().ok()?.split(';').next())
+            .collect()
+    }
+
+    /// Asserts that it is a refusal of the gateway with this status and code.
+    #[track_caller]
+    pub fn is_refused(&self, status: u16, code: &str) {
+        assert_eq!(self.status, status, "{self:?}");
+        assert_eq!(self.header("content-type"), "application/problem+json");
+        assert_eq!(self.header("cache-control"), "no-store");
+        assert!(self.header("proxy-status").starts_with("otp-gateway; error="));
+        let problem = self.json();
+        assert_eq!(problem["code"], code, "{problem}");
+        assert_eq!(problem["status"], status);
+    }
+}
+
+/// Writes `bytes` as they are and reads until the gateway closes the connection.
+pub async fn raw(to: SocketAddr, bytes: &[u8]) -> String {
+    let exchange = async {
+        let mut stream = TcpStream::connect(to).await.expect("a connection");
+        stream.write_all(bytes).await.expect("to be heard");
+        let mut answer = Vec::new();
+        // A reset after the answer is as good an end as any.
+        drop(stream.read_to_end(&mut answer).await);
+        String::from_utf8_lossy(&answer).into_owned()
+    };
+    timeout(PATIENCE, exchange).await.expect("an end in time")
+}
