@@ -1,6 +1,11 @@
 //! The embedded store under its contract, and what only it must do.
 
-use std::time::Duration;
+mod batches;
+mod files;
+mod processes;
+mod size;
+
+use std::{path::Path, time::Duration};
 
 use crate::{
     clock::Clock,
@@ -51,12 +56,21 @@ async fn in_memory_stage() -> Stage {
 
 async fn in_a_file_stage() -> Stage {
     let home = tempfile::tempdir().unwrap();
+    let stage = stage_at(&home.path().join("store.redb")).await;
+    Stage {
+        _home: Some(home),
+        ..stage
+    }
+}
+
+/// A stage on the store that is at `path`, or will be.
+async fn stage_at(path: &Path) -> Stage {
     let clock = Clock::manual(BEGINNING);
-    let backend = Backend::Embedded(home.path().join("store.redb"));
+    let backend = Backend::Embedded(path.to_owned());
     let store = Store::open(&spec(backend), clock.clone()).await.unwrap();
     Stage {
         store,
         clock,
-        _home: Some(home),
+        _home: None,
     }
 }

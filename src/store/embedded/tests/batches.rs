@@ -1,0 +1,280 @@
+//! One thread, one transaction, many verbs: what is shared and what must not be.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering::Relaxed},
+        mpsc::{Receiver, sync_channel},
+    },
+    thread,
+    time::Duration,
+};
+
+use redb::TableDefinition;
+use tempfile::tempdir;
+use tokio::{
+    sync::oneshot,
+    task::{JoinHandle, JoinSet, yield_now},
+};
+
+use super::{
+    super::{Embedded, Message, Writer, keeper::Keeper, place::Place, room::Room, sweep::Sweep},
+    files::edit,
+    in_a_file_stage, stage_at,
+};
+use crate::{
+    clock::Clock,
+    store::{
+        Error, Sending, Store,
+        contract::{ACCESS_TTL, BEGINNING, OTP, Stage, charge, phone, session_id, start},
+    },
+};
+
+/// A store whose thread does not run yet, so that what is asked waits in the queue.
+struct Stopped {
+    store: Store,
+    handle: Embedded,
+    messages: Receiver<Message>,
+}
+
+impl Stopped {
+    fn new(queue: usize, deadline: Duration) -> Self {
+        let (sender, messages) = sync_channel(queue);
+        let handle = Embedded {
+            messages: sender,
+            deadline,
+            name: "test".into(),
+            revocations: Arc::default(),
+            figures: Arc::default(),
+        };
+        Self {
+            store: Store::Embedded(handle.clone()),
+            handle,
+            messages,
+        }
+    }
+
+    /// Lets the thread run until nobody can ask any more.
+    fn run_on(self, place: Place, clock: Clock) -> thread::JoinHandle<()> {
+        let Embedded {
+            revocations,
+            figures,
+            ..
+        } = self.handle;
+        let keeper = Keeper::open(place, Arc::clone(&revocations), clock.now()).unwrap();
+        let writer = Writer {
+            keeper,
+            room: Room::new(1 << 30),
+            sweep: Sweep::default(),
+            clock,
+            messages: self.messages,
+            revocations,
+            figures,
+        };
+        thread::spawn(move || writer.run())
+    }
+}
+
+/// Asks `n` verbs, and returns when all of them are in the queue.
+async fn ask<T: Send + 'static, F>(n: u8, ask: impl Fn(u8) -> F) -> Vec<JoinHandle<T>>
+where
+    F: Future<Output = T> + Send + 'static,
+{
+    let begun = Arc::new(AtomicU8::new(0));
+    let asked = (0..n)
+        .map(|i| {
+            let (begun, verb) = (Arc::clone(&begun), ask(i));
+            tokio::spawn(async move {
+                begun.fetch_add(1, Relaxed);
+                // Its first poll queues it, and nothing comes in between.
+                verb.await
+            })
+        })
+        .collect();
+    while begun.load(Relaxed) < n {
+        yield_now().await;
+    }
+    asked
+}
+
+#[tokio::test]
+async fn all_that_wait_share_one_commit() {
+    let home = tempdir().unwrap();
+    let place = Place::File(home.path().join("store.redb"));
+    let stopped = Stopped::new(100, Duration::from_mins(1));
+    let store = stopped.store.clone();
+    let asked = ask(100, |n| {
+        let store = store.clone();
+        async move {
+            let sent = store.start_challenge(phone(n), start(n, 1), vec![], *OTP);
+            sent.await.unwrap();
+        }
+    })
+    .await;
+    let thread = stopped.run_on(place, Clock::manual(BEGINNING));
+    for verb in asked {
+        verb.await.unwrap();
+    }
+    assert_eq!(
+        (store.figures().verbs(), store.figures().commits()),
+        (100, 1)
+    );
+    drop(store);
+    thread.join().unwrap();
+}
+
+#[tokio::test]
+async fn many_writers_make_far_fewer_commits_than_verbs() {
+    let stage = in_a_file_stage().await;
+    let mut writers = JoinSet::new();
+    for n in 0..64 {
+        let store = stage.store.clone();
+        writers.spawn(async move {
+            for i in 0..20 {
+                let sent = store.start_challenge(phone(n), start(n, i), vec![], *OTP);
+                sent.await.unwrap();
+            }
+        });
+    }
+    writers.join_all().await;
+    let figures = stage.store.figures();
+    assert_eq!(figures.verbs(), 64 * 20);
+    assert!(figures.commits() * 4 < figures.verbs(), "{figures:?}");
+}
+
+#[tokio::test]
+async fn what_changes_nothing_is_not_committed() {
+    let stage = in_a_file_stage().await;
+    let limit = [charge(1, 1, Duration::from_mins(1))];
+    stage.send_within(&limit).await;
+    let commits = stage.store.figures().commits();
+    assert_eq!(commits, 1);
+
+    assert!(matches!(
+        stage.send_within(&limit).await,
+        Sending::Limited { .. }
+    ));
+    stage.store.ready().await.unwrap();
+    stage.sessions("a").await;
+    stage.rotate(session_id(9), 0).await;
+    let started = stage.send(phone(2), start(1, 1)).await;
+    stage
+        .answer(phone(3), Stage::right(&started), session_id(1), "a")
+        .await;
+    assert_eq!(stage.store.figures().commits(), commits + 1);
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_read_stops_only_who_needs_it() {
+    const PHONES: TableDefinition<'_, &[u8; 16], &[u8]> = TableDefinition::new("phones");
+    let home = tempdir().unwrap();
+    let path = home.path().join("store.redb");
+    stage_at(&path).await.store.close().await;
+    edit(&path, |transaction| {
+        let mut phones = transaction.open_table(PHONES).unwrap();
+        // Alive for ever, and not a record.
+        phones.insert(&phone(2).0, [0xff; 40].as_slice()).unwrap();
+    });
+
+    let stopped = Stopped::new(100, Duration::from_mins(1));
+    let store = stopped.store.clone();
+    let asked = ask(3, |n| {
+        let store = store.clone();
+        let charges = vec![
+            charge(n, 1, Duration::from_mins(1)),
+            charge(9, 3, Duration::from_mins(1)),
+        ];
+        async move {
+            let sent = store.start_challenge(phone(n + 1), start(n, 1), charges, *OTP);
+            sent.await
+        }
+    })
+    .await;
+    let thread = stopped.run_on(Place::File(path), Clock::manual(BEGINNING));
+    let mut answers = Vec::new();
+    for answer in asked {
+        answers.push(answer.await.unwrap());
+    }
+    assert!(matches!(answers[0], Ok(Sending::Started(_))));
+    assert!(matches!(&answers[1], Err(Error::Unavailable(text)) if text.contains("phones")));
+    assert!(matches!(answers[2], Ok(Sending::Started(_))));
+    // The two that succeeded were each counted once, the one in between not at all.
+    let limit = vec![charge(9, 3, Duration::from_mins(1))];
+    let mut admitted = 0;
+    while let Sending::Started(_) = store
+        .start_challenge(phone(4), start(1, 1), limit.clone(), *OTP)
+        .await
+        .unwrap()
+    {
+        admitted += 1;
+    }
+    assert_eq!(admitted, 1);
+    assert_eq!(store.figures().failures(), 0);
+    drop(store);
+    thread.join().unwrap();
+}
+
+#[tokio::test]
+async fn a_full_queue_refuses_at_once() {
+    let stopped = Stopped::new(2, Duration::from_mins(1));
+    let waiting = ask(2, |_| {
+        let store = stopped.store.clone();
+        async move { store.ready().await }
+    })
+    .await;
+    assert_eq!(stopped.store.ready().await, Err(Error::Overloaded));
+    assert!(waiting.iter().all(|verb| !verb.is_finished()));
+}
+
+#[tokio::test]
+async fn what_nobody_waits_for_any_more_is_not_begun() {
+    let stopped = Stopped::new(2, Duration::ZERO);
+    let store = stopped.store.clone();
+    let sent = store.start_challenge(phone(1), start(1, 1), vec![], *OTP);
+    assert_eq!(sent.await, Err(Error::Timeout));
+    let (closed, told) = oneshot::channel();
+    stopped
+        .handle
+        .messages
+        .send(Message::Close(closed))
+        .unwrap();
+    let thread = stopped.run_on(Place::Memory(<_>::default()), Clock::manual(BEGINNING));
+    told.await.unwrap();
+    assert_eq!(store.figures().rows(), 0);
+    thread.join().unwrap();
+}
+
+#[tokio::test]
+async fn closing_serves_what_was_asked_before() {
+    let stage = in_a_file_stage().await;
+    let asked = ask(100, |n| {
+        let store = stage.store.clone();
+        async move {
+            let sent = store.start_challenge(phone(n), start(n, 1), vec![], *OTP);
+            sent.await.map(drop)
+        }
+    })
+    .await;
+    stage.store.close().await;
+    for verb in asked {
+        assert_eq!(verb.await.unwrap(), Ok(()));
+    }
+}
+
+#[tokio::test]
+async fn a_store_in_memory_forgets_with_its_last_handle() {
+    let stage = super::in_memory_stage().await;
+    stage.open(1, "a").await;
+    let all = crate::store::Revoke::AllOf {
+        subject: "a".to_owned(),
+    };
+    stage.store.revoke(all, ACCESS_TTL).await.unwrap();
+    drop(stage);
+    assert!(
+        super::in_memory_stage()
+            .await
+            .sessions("a")
+            .await
+            .is_empty()
+    );
+}

@@ -1,0 +1,143 @@
+//! How large the store grows: the sweep forgets what is dead, and `max_size` holds what is not.
+
+use std::time::Duration;
+
+use super::{in_memory_stage, spec};
+use crate::{
+    clock::Clock,
+    domain::otp::PhoneKey,
+    store::{
+        Backend, Error, Revoke, Rotated, Spec, Store,
+        contract::{ACCESS_TTL, BEGINNING, OTP, SESSION, Stage, charge, phone, session_id, start},
+    },
+};
+
+/// Lets the sweep pass until the number of rows is `rows`; gives up after a while.
+async fn sweep_down_to(stage: &Stage, rows: u64) {
+    for _ in 0..2_000 {
+        stage.store.ready().await.unwrap();
+        if stage.store.figures().rows() <= rows {
+            break;
+        }
+    }
+    assert_eq!(stage.store.figures().rows(), rows);
+}
+
+#[tokio::test]
+async fn the_sweep_forgets_all_that_is_dead_and_nothing_that_lives() {
+    let stage = in_memory_stage().await;
+    let short = Duration::from_mins(10);
+    let long = Duration::from_hours(1);
+    // 120 codes, 120 small windows and one of a thousand events that end soon.
+    for n in 0..120 {
+        let charges = vec![charge(n, 3, short), charge(200, 1000, short)];
+        let sent = stage
+            .store
+            .start_challenge(phone(n), start(1, 1), charges, *OTP);
+        sent.await.unwrap();
+    }
+    // One window that lasts, with its events in the table.
+    for _ in 0..40 {
+        stage.send_within(&[charge(201, 40, long)]).await;
+    }
+    // Two sessions, one of them ended: its row in `revoked` lasts as long as its access tokens.
+    let (kept, ended) = (stage.open(1, "a").await, stage.open(2, "b").await);
+    let all = Revoke::AllOf {
+        subject: "b".to_owned(),
+    };
+    stage.store.revoke(all, ACCESS_TTL).await.unwrap();
+
+    stage.clock.advance(short);
+    // The lasting window with 40 events, a session and a revoked one.
+    sweep_down_to(&stage, 1 + 40 + 1 + 1).await;
+    assert_eq!(stage.sessions("a").await, [kept]);
+    assert!(stage.is_revoked(ended));
+    let limited = stage.send_within(&[charge(201, 40, long)]).await;
+    assert!(matches!(limited, crate::store::Sending::Limited { .. }));
+
+    stage.wait_until(BEGINNING + ACCESS_TTL);
+    sweep_down_to(&stage, 1 + 40 + 1).await;
+    stage.wait_until(BEGINNING + long);
+    sweep_down_to(&stage, 1).await;
+    assert!(matches!(stage.rotate(kept, 0).await, Rotated::To { .. }));
+    stage.clock.advance(SESSION.idle);
+    sweep_down_to(&stage, 0).await;
+}
+
+#[tokio::test]
+async fn dead_rows_never_pile_up_however_busy_it_is() {
+    let stage = in_memory_stage().await;
+    let mut most = 0;
+    for n in 0..20_000_u64 {
+        let mut key = [0; 16];
+        key[..8].copy_from_slice(&n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
+        let sent = stage
+            .store
+            .start_challenge(PhoneKey(key), start(1, n), vec![], *OTP);
+        sent.await.unwrap();
+        // A code lives for a thousand sends.
+        stage.clock.advance(OTP.ttl / 1000);
+        most = most.max(stage.store.figures().rows());
+    }
+    assert!(most < 1_500, "{most}");
+}
+
+#[tokio::test]
+async fn a_full_store_adds_nothing_but_serves_who_is_in_and_recovers() {
+    let clock = Clock::manual(BEGINNING);
+    let spec = Spec {
+        max_size: 1 << 20,
+        ..spec(Backend::Memory)
+    };
+    let store = Store::open(&spec, clock.clone()).await.unwrap();
+    let stage = Stage {
+        store,
+        clock,
+        _home: None,
+    };
+    let (kept, ended) = (stage.open(1, "a").await, stage.open(2, "b").await);
+    let pending = stage.send(phone(3), start(1, 1)).await;
+
+    let full = fill(&stage).await;
+    assert!(matches!(full, Error::Full { .. }), "{full:?}");
+    assert!(stage.store.figures().file_bytes() <= 2 * spec.max_size);
+
+    assert!(matches!(stage.rotate(kept, 0).await, Rotated::To { .. }));
+    assert_eq!(stage.sessions("a").await, [kept]);
+    let all = Revoke::AllOf {
+        subject: "b".to_owned(),
+    };
+    assert_eq!(stage.store.revoke(all, ACCESS_TTL).await.unwrap(), [ended]);
+    stage.store.ready().await.unwrap();
+    // A login would add a session; whether the code is right is not told, and it is not used up.
+    for answer in [Stage::right(&pending), Stage::wrong(&pending)] {
+        let login = stage.login(session_id(3), "c");
+        let answered = stage.store.answer_challenge(phone(3), answer, *OTP, login);
+        assert!(matches!(answered.await, Err(Error::Full { .. })));
+    }
+
+    stage.clock.advance(OTP.ttl);
+    sweep_down_to(&stage, 1 + 1).await;
+    stage.clock.advance(Duration::from_secs(1));
+    stage.open(4, "d").await;
+    let again = fill(&stage).await;
+    assert!(matches!(again, Error::Full { .. }), "{again:?}");
+    assert!(stage.store.figures().file_bytes() <= 2 * spec.max_size);
+}
+
+/// Sends codes to ever more phones until it is refused.
+async fn fill(stage: &Stage) -> Error {
+    for n in 0..100_000_u64 {
+        let mut key = [0xee; 16];
+        key[..8].copy_from_slice(&n.to_be_bytes());
+        let sent = stage
+            .store
+            .start_challenge(PhoneKey(key), start(1, n), vec![], *OTP);
+        if let Err(error) = sent.await {
+            return error;
+        }
+        // Time passes, so that the room is measured again.
+        stage.clock.advance(Duration::from_millis(10));
+    }
+    panic!("it never fills");
+}
