@@ -56,7 +56,8 @@ impl Call {
     }
 
     pub fn json(self, body: &Value) -> Self {
-        self.header("content-type", "application/json").body(body.to_string())
+        self.header("content-type", "application/json")
+            .body(body.to_string())
     }
 
     pub fn form(self, body: &str) -> Self {
@@ -81,7 +82,11 @@ impl Call {
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.expect("HTTP");
         let connection = tokio::spawn(connection);
         let mut request = Request::builder().method(&*self.method).uri(&self.path);
-        if !self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+        if !self
+            .headers
+            .iter()
+            .any(|(name, _)| name.eq_ignore_ascii_case("host"))
+        {
             request = request.header("host", self.to.to_string());
         }
         for (name, value) in &self.headers {
@@ -112,7 +117,9 @@ impl Answer {
     /// The header, which must be there once.
     pub fn header(&self, name: &str) -> &str {
         let mut values = self.headers.get_all(name).iter();
-        let value = values.next().unwrap_or_else(|| panic!("no {name}: {self:?}"));
+        let value = values
+            .next()
+            .unwrap_or_else(|| panic!("no {name}: {self:?}"));
         assert!(values.next().is_none(), "{name} twice: {self:?}");
         value.to_str().expect("text")
     }
@@ -130,7 +137,10 @@ impl Answer {
         assert_eq!(self.status, status, "{self:?}");
         assert_eq!(self.header("content-type"), "application/problem+json");
         assert_eq!(self.header("cache-control"), "no-store");
-        assert!(self.header("proxy-status").starts_with("otp-gateway; error="));
+        assert!(
+            self.header("proxy-status")
+                .starts_with("otp-gateway; error=")
+        );
         let problem = self.json();
         assert_eq!(problem["code"], code, "{problem}");
         assert_eq!(problem["status"], status);

@@ -13,6 +13,7 @@ use otp_gateway::{
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::task::spawn_blocking;
 
 use self::{
     client::{Answer, Call},
@@ -74,11 +75,11 @@ impl Stage {
         let text = configuration(&dir, upstream.address, settings);
         let file = dir.path().join("gateway.toml");
         std::fs::write(&file, text).expect("a file");
-        Self::start(dir, upstream, Clock::manual(START))
+        Self::start(dir, upstream, Clock::manual(START)).await
     }
 
     /// Starts from the configuration in `dir`.
-    fn start(dir: TempDir, upstream: Upstream, clock: Clock) -> Self {
+    async fn start(dir: TempDir, upstream: Upstream, clock: Clock) -> Self {
         let source = Source {
             file: Some(dir.path().join("gateway.toml")),
             flags: Flags::default(),
@@ -91,7 +92,10 @@ impl Stage {
             console: Box::new(inbox.clone()),
             access_log: Box::new(access_log.clone()),
         };
-        let app = App::start(loaded.config, deps).unwrap_or_else(|error| panic!("{error}"));
+        let app = spawn_blocking(|| App::start(loaded.config, deps))
+            .await
+            .expect("no panic")
+            .unwrap_or_else(|error| panic!("{error}"));
         Self {
             address: app.addresses()[0],
             admin: app.admin().expect("an admin listener"),
@@ -108,11 +112,11 @@ impl Stage {
     pub async fn restart(mut self) -> Self {
         let app = self.app.take().expect("running");
         app.stop();
-        let ending = tokio::task::spawn_blocking(|| app.wait()).await.expect("no panic");
+        let ending = spawn_blocking(|| app.wait()).await.expect("no panic");
         assert_eq!(ending, Ending::Asked);
         let dir = std::mem::replace(&mut self.dir, TempDir::new().expect("a directory"));
         let upstream = self.upstream.clone();
-        Self::start(dir, upstream, self.clock.clone())
+        Self::start(dir, upstream, self.clock.clone()).await
     }
 
     /// The running gateway.
@@ -185,7 +189,12 @@ impl Stage {
 impl Tokens {
     /// From the answer to a login or a refresh.
     pub fn of(answer: &Value) -> Self {
-        let text = |name: &str| answer[name].as_str().unwrap_or_else(|| panic!("{name}")).to_owned();
+        let text = |name: &str| {
+            answer[name]
+                .as_str()
+                .unwrap_or_else(|| panic!("{name}"))
+                .to_owned()
+        };
         Self {
             access: text("access_token"),
             refresh: text("refresh_token"),

@@ -19,7 +19,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 /// What an app may do with a request.
-pub type Handler = dyn Fn(Request<Incoming>) -> Pin<Box<dyn Future<Output = Reply> + Send>> + Send + Sync;
+pub type Handler =
+    dyn Fn(Request<Incoming>) -> Pin<Box<dyn Future<Output = Reply> + Send>> + Send + Sync;
 /// Its answer.
 pub type Reply = Response<BoxBody<Bytes, Infallible>>;
 
@@ -47,7 +48,10 @@ impl Upstream {
     /// An app that does as told.
     pub async fn doing<H>(handler: H) -> Self
     where
-        H: Fn(Request<Incoming>) -> Pin<Box<dyn Future<Output = Reply> + Send>> + Send + Sync + 'static,
+        H: Fn(Request<Incoming>) -> Pin<Box<dyn Future<Output = Reply> + Send>>
+            + Send
+            + Sync
+            + 'static,
     {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let upstream = Self {

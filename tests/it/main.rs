@@ -1,0 +1,5 @@
+//! Scenarios against a whole gateway, named as sentences.
+
+mod stage;
+
+mod login;
