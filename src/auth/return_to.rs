@@ -45,3 +45,106 @@ impl ReturnTo {
 
 /// Longer ones are not worth the room in the page.
 const MAX_LENGTH: usize = 2048;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::auth::tests::stage;
+
+    fn to(wish: &str) -> String {
+        ReturnTo::parse(Some(wish), &stage::spec())
+            .as_str()
+            .to_owned()
+    }
+
+    #[test]
+    fn a_path_of_this_site_is_kept_as_it_is() {
+        for wish in [
+            "/",
+            "/orders",
+            "/orders/7?tab=a&b=%2F%2Fevil.example#x",
+            "/a.b/~c/",
+            "/search?q=https://evil.example/",
+            "/api/authors",
+            "/api/auth-demo",
+            "/caf%C3%A9",
+        ] {
+            assert_eq!(to(wish), wish.split('#').next().unwrap());
+        }
+    }
+
+    #[test]
+    fn everything_else_leads_home() {
+        let long = format!("/{}", "a".repeat(MAX_LENGTH));
+        for wish in [
+            "",
+            "orders",
+            "//evil.example",
+            "///evil.example",
+            "/\\evil.example",
+            "\\\\evil.example",
+            "/%5cevil.example",
+            "/%5Cevil.example",
+            "/%2fevil.example",
+            "/%2F%2Fevil.example",
+            "/%252fevil.example",
+            "https://evil.example",
+            "https:evil.example",
+            "https:/evil.example",
+            "javascript:alert(1)",
+            "//",
+            "/.//evil.example",
+            "/..//evil.example",
+            "/a/../../evil",
+            "/%2e%2e//evil.example",
+            "/\tevil",
+            "/\t/evil.example",
+            "/\n/evil.example",
+            "\t//evil.example",
+            " //evil.example",
+            " /orders",
+            "/orders ",
+            "/\r\nSet-Cookie: a=b",
+            "/%0d%0aSet-Cookie:%20a=b",
+            "/a?b\r\nc",
+            "/a?b\\c",
+            "/\u{2f}\u{ff0f}evil.example",
+            "/caf\u{e9}",
+            "/a%00b",
+            "/a%",
+            "/api/auth",
+            "/api/auth/login",
+            "/api/auth/login?return_to=/",
+            "/api/%61uth/login",
+            "/api/v1/auth/logout",
+            long.as_str(),
+        ] {
+            assert_eq!(to(wish), "/", "{wish:?}");
+        }
+        assert_eq!(ReturnTo::parse(None, &stage::spec()).as_str(), "/");
+    }
+
+    /// Where a browser would go: the WHATWG URL standard drops tabs and line ends anywhere, blanks
+    /// and controls at both ends, and reads `\` as `/`; two slashes in front begin a host.
+    fn stays_here(location: &str) -> bool {
+        let dropped = |c: &char| !matches!(c, '\t' | '\n' | '\r');
+        let text: String = location.chars().filter(dropped).collect();
+        let text = text.trim_matches(|c: char| c <= ' ').replace('\\', "/");
+        text.starts_with('/') && !text.starts_with("//")
+    }
+
+    proptest! {
+        #[test]
+        fn no_wish_leads_a_browser_elsewhere(
+            wish in "[/\\\\%.:@?#\\t\\n\\r a-f0-9-]{0,24}|\\PC{0,40}|[/\\\\]{1,4}[a-z.]{1,12}",
+        ) {
+            let target = ReturnTo::parse(Some(&wish), &stage::spec());
+            prop_assert!(stays_here(target.as_str()), "{target:?}");
+            prop_assert_eq!(target.to_header().as_bytes(), target.as_str().as_bytes());
+            let path = target.as_str().split('?').next().unwrap();
+            prop_assert!(stage::spec().below(path).is_none());
+        }
+    }
+}

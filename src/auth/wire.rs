@@ -310,3 +310,6 @@ impl<'de> Visitor<'de> for ObjectVisitor {
         Ok(Object(members))
     }
 }
+
+#[cfg(test)]
+mod tests;
