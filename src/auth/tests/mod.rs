@@ -2,4 +2,10 @@
 
 pub mod stage;
 
+mod browser;
+mod codes;
 mod contract;
+mod limits;
+mod logout;
+mod refusals;
+mod sessions;

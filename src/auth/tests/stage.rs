@@ -47,6 +47,7 @@ pub struct Stage {
     pub paper: Paper,
     pub metrics: Metrics,
     pub store: Store,
+    pub outbox: Outbox,
     /// Sends the messages, until nobody can queue one any more.
     sending: JoinHandle<()>,
 }
@@ -162,7 +163,7 @@ impl Stage {
             spec: Arc::new(spec),
             store: store.clone(),
             tokens,
-            outbox,
+            outbox: outbox.clone(),
             masters,
             metrics: metrics.clone(),
             clock: clock.clone(),
@@ -173,6 +174,7 @@ impl Stage {
             paper,
             metrics,
             store,
+            outbox,
             sending: tokio::spawn(sending),
         }
     }
