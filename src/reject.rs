@@ -17,6 +17,13 @@ const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy"
 #[derive(Debug, Clone)]
 pub struct Reject {
     code: Code,
+    /// In a box: every function that may refuse returns one of these, and hardly ever does.
+    told: Box<Told>,
+}
+
+/// What the client is told beyond the code.
+#[derive(Debug, Clone)]
+struct Told {
     detail: Cow<'static, str>,
     fields: Vec<FieldError>,
     extra: Map<String, Value>,
@@ -275,22 +282,23 @@ impl Reject {
     pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
         Self {
             code,
-            detail: detail.into(),
-            fields: Vec::new(),
-            extra: Map::new(),
-            headers: HeaderMap::new(),
+            told: Box::new(Told {
+                detail: detail.into(),
+                fields: Vec::new(),
+                extra: Map::new(),
+                headers: HeaderMap::new(),
+            }),
         }
     }
 
     /// A body whose fields are wrong, each named.
     pub fn fields(fields: Vec<FieldError>) -> Self {
-        Self {
-            fields,
-            ..Self::new(
-                Code::ValidationFailed,
-                "One or more fields are not valid; see errors.",
-            )
-        }
+        let mut reject = Self::new(
+            Code::ValidationFailed,
+            "One or more fields are not valid; see errors.",
+        );
+        reject.told.fields = fields;
+        reject
     }
 
     /// No token was sent: RFC 6750 §3.1 wants no error code in the challenge then.
@@ -343,7 +351,7 @@ impl Reject {
     /// Adds a member to the problem document (RFC 9457 §3.2).
     #[must_use]
     pub fn with(mut self, member: &str, value: Value) -> Self {
-        self.extra.insert(member.to_owned(), value);
+        self.told.extra.insert(member.to_owned(), value);
         self
     }
 
@@ -351,7 +359,7 @@ impl Reject {
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
-            self.headers.insert(name, value);
+            self.told.headers.insert(name, value);
         }
         self
     }
@@ -370,33 +378,34 @@ impl Reject {
 
     /// The sentence for the caller.
     pub fn detail(&self) -> &str {
-        &self.detail
+        &self.told.detail
     }
 
     /// The response: `application/problem+json`, never cached, marked as ours by `Proxy-Status`
     /// (RFC 9209) so that it is told from an answer of the app.
     pub fn into_response<B: From<Bytes>>(self) -> Response<B> {
         let (status, code, title, proxy_error) = self.code.facts();
+        let told = *self.told;
         let mut problem = Map::new();
         problem.insert("type".to_owned(), json!("about:blank"));
         problem.insert("title".to_owned(), json!(title));
         problem.insert("status".to_owned(), json!(status.as_u16()));
         problem.insert("code".to_owned(), json!(code));
-        problem.insert("detail".to_owned(), json!(self.detail));
-        if !self.fields.is_empty() {
-            let errors: Vec<Value> = self
+        problem.insert("detail".to_owned(), json!(told.detail));
+        if !told.fields.is_empty() {
+            let errors: Vec<Value> = told
                 .fields
                 .iter()
                 .map(|error| json!({ "field": error.field, "message": error.message }))
                 .collect();
             problem.insert("errors".to_owned(), Value::Array(errors));
         }
-        problem.extend(self.extra);
+        problem.extend(told.extra);
 
         let mut response = Response::new(B::from(Bytes::from(Value::Object(problem).to_string())));
         *response.status_mut() = status;
         let headers = response.headers_mut();
-        headers.extend(self.headers);
+        headers.extend(told.headers);
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(PROXY_STATUS, proxy_status(proxy_error));

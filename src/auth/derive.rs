@@ -141,10 +141,11 @@ mod tests {
     /// number of degrees of freedom. The nonces are fixed, so this passes always or never.
     fn assert_uniform(counts: &[u32]) {
         let total: u32 = counts.iter().sum();
-        let expected = f64::from(total) / counts.len() as f64;
+        let cells = f64::from(u32::try_from(counts.len()).unwrap());
+        let expected = f64::from(total) / cells;
         let off = |count: &u32| (f64::from(*count) - expected).powi(2) / expected;
         let chi_square: f64 = counts.iter().map(off).sum();
-        let freedom = (counts.len() - 1) as f64;
+        let freedom = cells - 1.0;
         let bound = 5.0 * (2.0 * freedom).sqrt();
         assert!((chi_square - freedom).abs() < bound, "{chi_square}");
     }

@@ -81,13 +81,14 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_is_written_is_read_again(value: String) {
-            let written: String = value.bytes().map(|b| format!("%{b:02x}")).collect();
+            let escapes = value.bytes().map(|byte| format!("%{byte:02x}"));
+            let written = escapes.collect::<Vec<_>>().concat();
             prop_assert_eq!(field(&format!("x=1&v={written}"), "v"), Some(value));
         }
 
         #[test]
         fn no_bytes_make_it_panic(text: Vec<u8>) {
-            let _: Result<_, Unreadable> = parse(&text);
+            drop(parse(&text));
         }
     }
 }

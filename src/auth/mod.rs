@@ -49,7 +49,6 @@ use std::{
     task::{Context, Poll},
 };
 
-use bytes::Bytes;
 use http::{HeaderValue, Method, Request, header, request::Parts as Head};
 use http_body::Body as HttpBody;
 use tower::Service;
@@ -127,10 +126,12 @@ where
             let (head, body) = request.into_parts();
             let is_head = head.method == Method::HEAD;
             let reply = service.answer(head, body).await;
-            Ok(seal(
-                reply.unwrap_or_else(Reject::into_response),
-                is_head.then_some(Method::HEAD),
-            ))
+            let reply = seal(reply.unwrap_or_else(Reject::into_response));
+            Ok(if is_head {
+                without_content(reply)
+            } else {
+                reply
+            })
         })
     }
 }
@@ -192,23 +193,22 @@ impl fmt::Debug for AuthService {
     }
 }
 
-/// What every answer of ours bears, refusals too. For `HEAD` the content is left out, and its
-/// length is kept (RFC 9110 §9.3.2).
-fn seal(mut reply: Reply, method: Option<Method>) -> Reply {
+/// What every answer of ours bears, refusals too.
+fn seal(mut reply: Reply) -> Reply {
     reply.headers_mut().insert(
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
     );
-    if method.is_none() {
-        return reply;
-    }
-    let length = http_body::Body::size_hint(reply.body())
-        .exact()
-        .unwrap_or(0);
+    reply
+}
+
+/// For `HEAD`: the content is left out, its length is kept (RFC 9110 §9.3.2).
+fn without_content(mut reply: Reply) -> Reply {
+    let length = HttpBody::size_hint(reply.body()).exact().unwrap_or(0);
     reply
         .headers_mut()
         .insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-    reply.map(|_| Body::from(Bytes::new()))
+    reply.map(|_content| Body::empty())
 }
 
 #[cfg(test)]

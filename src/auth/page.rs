@@ -68,7 +68,7 @@ impl NumberForm<'_> {
         let hint = format!("Without a country code, {} is meant.", self.country);
         frame(
             "Log in",
-            html! {
+            &html! {
                 (alert(self.trouble))
                 form method="post" action=(self.action) {
                     input type="hidden" name="return_to" value=(self.return_to.as_str());
@@ -94,7 +94,7 @@ impl CodeForm<'_> {
             .collect();
         frame(
             "Enter the code",
-            html! {
+            &html! {
                 (alert(self.trouble))
                 form #answer method="post" action=(self.action) {
                     (self.hidden())
@@ -159,7 +159,7 @@ fn dress(reply: &mut Reply) {
     }
 }
 
-fn frame(title: &str, content: Markup) -> Markup {
+fn frame(title: &str, content: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {

@@ -79,16 +79,13 @@ pub async fn send(desk: &Desk, call: &Call, phone: &Phone) -> Result<Sent, Rejec
         challenge: started.id,
         expires_in: started.expires_at.since(call.now),
     };
-    match spec.test_code(phone, call.now) {
-        Some(_) => {
-            call.audit(Event::TestNumberUsed, Some(phone), None);
-            desk.parts.metrics.otp_send(Send::TestNumber);
-        }
-        None => {
-            queue(permit, spec, phone, code, sent.expires_in);
-            call.audit(Event::OtpSent, Some(phone), None);
-            desk.parts.metrics.otp_send(Send::Sent);
-        }
+    if spec.test_code(phone, call.now).is_some() {
+        call.audit(Event::TestNumberUsed, Some(phone), None);
+        desk.parts.metrics.otp_send(Send::TestNumber);
+    } else {
+        queue(permit, spec, phone, code, sent.expires_in);
+        call.audit(Event::OtpSent, Some(phone), None);
+        desk.parts.metrics.otp_send(Send::Sent);
     }
     Ok(sent)
 }
@@ -99,7 +96,7 @@ fn read(mut fields: Fields, spec: &Spec) -> Result<Phone, Wrong> {
         fields.refuse("channel", "must be sms");
     }
     // Messages have one language so far; the field is there so that clients can name theirs.
-    let _: Option<String> = fields.optional("locale");
+    drop(fields.optional("locale"));
     fields.finish(phone)
 }
 

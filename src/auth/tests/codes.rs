@@ -144,7 +144,7 @@ async fn a_stranger_with_another_challenge_or_none_cannot_burn_the_owners() {
     ] {
         guess["challenge_id"] = challenge;
         for _ in 0..5 {
-            let ask = Ask::post("/verify-otp", &guess).from_ip("198.51.100.7");
+            let ask = Ask::post("/verify-otp", &guess).client_at("198.51.100.7");
             let answer = stage.ask(ask).await;
             assert!(is_wrong(&answer));
             assert!(answer.json().get("attempts_left").is_none());
@@ -162,7 +162,7 @@ async fn a_challenge_can_be_answered_from_another_network() {
     let sent = stage.send(NUMBER).await.json();
     let mut body = answer(NUMBER, &stage.code().await);
     body["challenge_id"] = sent["challenge_id"].clone();
-    let ask = Ask::post("/verify-otp", &body).from_ip("198.51.100.7");
+    let ask = Ask::post("/verify-otp", &body).client_at("198.51.100.7");
     assert_eq!(stage.ask(ask).await.status, 200);
 }
 
@@ -201,7 +201,7 @@ async fn the_code_of_one_phone_opens_no_other() {
 async fn wrong_expired_used_and_never_sent_are_one_answer() {
     let stage = Stage::new().await;
     // Known by no challenge of this client: asked for elsewhere, or never.
-    let ask = Ask::post("/send-otp", &json!({ "mobile_number": NUMBER })).from_ip("198.51.100.7");
+    let ask = Ask::post("/send-otp", &json!({ "mobile_number": NUMBER })).client_at("198.51.100.7");
     assert_eq!(stage.ask(ask).await.status, 200);
     let sent = stage.verify(NUMBER, "000000").await;
     let never = stage.verify("+16502530001", "000000").await;

@@ -18,7 +18,7 @@ async fn of_a_hundred_requests_at_once_three_send_a_message() {
         .map(|n| {
             let service = stage.service.clone();
             let ask = Ask::post("/send-otp", &json!({ "mobile_number": NUMBER }));
-            let request = ask.from_ip(&format!("198.51.100.{n}")).build();
+            let request = ask.client_at(&format!("198.51.100.{n}")).build();
             tokio::spawn(tower::ServiceExt::oneshot(service, request))
         })
         .collect();
@@ -62,7 +62,7 @@ async fn a_client_is_counted_over_all_numbers_by_its_network() {
     let stage = Stage::with(spec, 64).await;
     let send = |number: &str, ip: &str| {
         let ask = Ask::post("/send-otp", &json!({ "mobile_number": number }));
-        stage.ask(ask.from_ip(ip))
+        stage.ask(ask.client_at(ip))
     };
     assert_eq!(send("+16502530000", "2001:db8::1").await.status, 200);
     assert_eq!(send("+16502530001", "2001:db8::2").await.status, 200);

@@ -45,7 +45,7 @@ async fn a_refresh_gives_new_tokens_for_the_same_session() {
 async fn the_same_old_token_gives_the_same_successor_for_a_while() {
     let stage = Stage::new().await;
     let login = stage.login(NUMBER).await;
-    stage.clock.advance(Duration::from_secs(60));
+    stage.clock.advance(Duration::from_mins(1));
     let first = refresh(&stage, &login["refresh_token"]).await.json();
     stage.clock.advance(Duration::from_secs(29));
     let again = refresh(&stage, &login["refresh_token"]).await.json();
@@ -163,7 +163,7 @@ async fn people_see_where_they_are_logged_in() {
         "/refresh",
         &json!({ "refresh_token": first["refresh_token"] }),
     );
-    let refreshed = stage.ask(refreshed.from_ip("198.51.100.7")).await;
+    let refreshed = stage.ask(refreshed.client_at("198.51.100.7")).await;
     assert_eq!(refreshed.status, 200);
     let list = stage
         .ask(Ask::get("/sessions").bearer(&second["access_token"]))

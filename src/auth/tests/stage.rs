@@ -300,7 +300,7 @@ impl Ask {
         self
     }
 
-    pub fn from_ip(mut self, ip: &str) -> Self {
+    pub fn client_at(mut self, ip: &str) -> Self {
         self.client = Client::new(ip.parse().unwrap(), self.client.scheme);
         self
     }

@@ -271,7 +271,7 @@ fn an_object_stands_for_its_compact_text() {
 proptest! {
     #[test]
     fn no_bytes_make_it_panic(bytes: Vec<u8>) {
-        let _: Result<Fields, Reject> = Fields::from_json(&bytes);
+        drop(Fields::from_json(&bytes));
     }
 
     #[test]
