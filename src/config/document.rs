@@ -13,12 +13,10 @@ use std::{
     sync::Arc,
 };
 
-use toml::{
-    Spanned,
-    de::{DeTable, DeValue},
-};
+use toml::de::{DeTable, DeValue};
 
 use crate::config::{
+    item::Item,
     problem::{Place, Position, Problem, Problems, Reported},
     unknown,
     value::{Bounded, Value},
@@ -52,15 +50,6 @@ pub struct Section<'d> {
     pattern: String,
 }
 
-/// One value and where it stands. A default stands nowhere.
-#[derive(Debug)]
-pub struct Item<'d> {
-    document: &'d Document<'d>,
-    value: &'d DeValue<'d>,
-    span: Option<Range<usize>>,
-    path: String,
-}
-
 impl<'t> Document<'t> {
     /// Parses `text`; `file` is what problems call it.
     pub fn parse(file: &str, text: &'t str, env: Env) -> Result<Self, Problems> {
@@ -91,6 +80,11 @@ impl<'t> Document<'t> {
     /// The table that holds all others.
     pub fn root(&self) -> Section<'_> {
         self.section_at(Some(&self.root), None, String::new(), String::new())
+    }
+
+    /// An environment variable, as `{ env = "NAME" }` means it.
+    pub fn env(&self, name: &str) -> Option<String> {
+        (self.env)(name)
     }
 
     /// Every key asked for so far.
@@ -146,7 +140,8 @@ impl<'t> Document<'t> {
         }
     }
 
-    fn report(
+    /// Writes down a problem at `span`.
+    pub fn report(
         &self,
         span: Option<&Range<usize>>,
         key: String,
@@ -175,12 +170,7 @@ impl<'d> Section<'d> {
             let what = format!("the built-in default is broken: {}", error.message());
             self.document.report(None, path.clone(), what, None)
         })?;
-        T::read(&Item {
-            document: self.document,
-            value: value.get_ref(),
-            span: None,
-            path,
-        })
+        T::read(&Item::of_default(self.document, value.get_ref(), path))
     }
 
     /// As [`Section::read`], for a value that makes sense only inside of `allowed`.
@@ -221,11 +211,11 @@ impl<'d> Section<'d> {
     pub fn section(&self, key: &'static str) -> Section<'d> {
         let path = join(&self.path, key);
         let found = self.item(key);
-        let table = found.as_ref().and_then(|item| item.value.as_table());
+        let table = found.as_ref().and_then(|item| item.value().as_table());
         if let (Some(item), None) = (&found, table) {
             item.expected(&format!("a table `[{path}]`"));
         }
-        let span = found.and_then(|item| item.span);
+        let span = found.and_then(|item| item.span().cloned());
         let pattern = join(&self.pattern, key);
         self.document.section_at(table, span, path, pattern)
     }
@@ -242,20 +232,19 @@ impl<'d> Section<'d> {
         let Some(item) = self.item(key) else {
             return Vec::new();
         };
-        let expected = format!("tables `[[{}]]`", item.path);
-        let Some(array) = item.value.as_array() else {
+        let expected = format!("tables `[[{}]]`", item.path());
+        let Some(array) = item.value().as_array() else {
             item.expected(&expected);
             return Vec::new();
         };
-        let elements = array.iter().enumerate().map(|(at, element)| {
-            let path = format!("{}[{at}]", item.path);
-            let span = Some(element.span());
-            let table = element.get_ref().as_table();
-            if table.is_none() {
-                let item = self.document.item_at(element, path.clone());
-                item.expected(&expected);
-            }
-            self.document.section_at(table, span, path, pattern.clone())
+        let elements = array.iter().enumerate().filter_map(|(at, element)| {
+            let path = format!("{}[{at}]", item.path());
+            let Some(table) = element.get_ref().as_table() else {
+                Item::at(self.document, element, path).expected(&expected);
+                return None;
+            };
+            let (span, pattern) = (Some(element.span()), pattern.clone());
+            Some(self.document.section_at(Some(table), span, path, pattern))
         });
         elements.collect()
     }
@@ -274,7 +263,7 @@ impl<'d> Section<'d> {
             let path = join(&all.path, name);
             let table = value.get_ref().as_table();
             if table.is_none() {
-                let item = self.document.item_at(value, path.clone());
+                let item = Item::at(self.document, value, path.clone());
                 item.expected(&format!("a table `[{path}]`"));
             }
             let span = Some(value.span());
@@ -299,7 +288,7 @@ impl<'d> Section<'d> {
 
     /// Something to say of `key`, at its place in the file.
     pub fn problem(&self, key: &str, what: impl fmt::Display, help: Option<String>) -> Problem {
-        let span = self.item(key).and_then(|item| item.span);
+        let span = self.item(key).and_then(|item| item.span().cloned());
         Problem {
             place: self.document.place(span.as_ref().or(self.span.as_ref())),
             key: join(&self.path, key),
@@ -310,7 +299,7 @@ impl<'d> Section<'d> {
 
     fn item(&self, key: &str) -> Option<Item<'d>> {
         let value = self.table?.get(key)?;
-        Some(self.document.item_at(value, join(&self.path, key)))
+        Some(Item::at(self.document, value, join(&self.path, key)))
     }
 
     fn register(&self, key: &'static str, default: &'static str) {
@@ -318,80 +307,6 @@ impl<'d> Section<'d> {
         keys.entry(self.pattern.clone())
             .or_default()
             .insert(key, default);
-    }
-}
-
-impl<'d> Document<'d> {
-    fn item_at(&'d self, value: &'d Spanned<DeValue<'d>>, path: String) -> Item<'d> {
-        Item {
-            document: self,
-            value: value.get_ref(),
-            span: Some(value.span()),
-            path,
-        }
-    }
-}
-
-impl<'d> Item<'d> {
-    /// The value as TOML has it.
-    pub const fn value(&self) -> &'d DeValue<'d> {
-        self.value
-    }
-
-    /// The string it is; anything else is a problem.
-    pub fn text(&self, expected: &str) -> Result<&'d str, Reported> {
-        self.value.as_str().ok_or_else(|| self.expected(expected))
-    }
-
-    /// Its elements, if it is a list.
-    pub fn elements(&self) -> Option<impl Iterator<Item = Item<'d>>> {
-        let elements = self.value.as_array()?.iter().enumerate();
-        Some(elements.map(|(at, value)| self.part(value, format!("{}[{at}]", self.path))))
-    }
-
-    /// Its entries, if it is a table.
-    pub fn entries(&self) -> Option<impl Iterator<Item = (&'d str, Item<'d>)>> {
-        let entries = self.value.as_table()?.iter();
-        Some(entries.map(|(key, value)| {
-            let key: &str = key.get_ref();
-            (key, self.part(value, join(&self.path, key)))
-        }))
-    }
-
-    /// The environment in which `{ env = "NAME" }` is looked up.
-    pub fn env(&self, name: &str) -> Option<String> {
-        (self.document.env)(name)
-    }
-
-    /// Writes down that it is of another kind than `what`. The value itself is not shown: it may
-    /// be a secret in the wrong place.
-    pub fn expected(&self, what: &str) -> Reported {
-        let found = match self.value {
-            DeValue::String(_) => "a string",
-            DeValue::Integer(_) => "an integer",
-            DeValue::Float(_) => "a float",
-            DeValue::Boolean(_) => "a boolean",
-            DeValue::Datetime(_) => "a date",
-            DeValue::Array(_) => "a list",
-            DeValue::Table(_) => "a table",
-        };
-        self.refuse(format!("expected {what}, found {found}"), None)
-    }
-
-    /// Writes down what is wrong with it.
-    pub fn refuse(&self, what: impl fmt::Display, help: Option<String>) -> Reported {
-        let span = self.span.as_ref();
-        self.document.report(span, self.path.clone(), what, help)
-    }
-
-    fn part(&self, value: &'d Spanned<DeValue<'d>>, path: String) -> Item<'d> {
-        Item {
-            document: self.document,
-            value: value.get_ref(),
-            // The parts of a default stand as little in the file as the default itself.
-            span: self.span.as_ref().map(|_| value.span()),
-            path,
-        }
     }
 }
 

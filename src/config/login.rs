@@ -5,7 +5,8 @@ use std::{num::NonZeroU32, time::Duration};
 use crate::{
     auth::{self, Countries},
     config::{
-        document::{Item, Section},
+        document::Section,
+        item::Item,
         path::BasePath,
         problem::Reported,
         test_numbers::test_numbers,
@@ -26,7 +27,6 @@ use crate::{
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_mins(1);
-const DAY: Duration = Duration::from_hours(24);
 
 /// Everything the auth service goes by, put together from the sections of `root`.
 pub fn login(

@@ -11,7 +11,7 @@ use std::{
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 
 use crate::{
-    config::{document::Item, problem::Reported, value::Value},
+    config::{item::Item, problem::Reported, value::Value},
     secret::{Master, Masters, Secret, TooShort},
 };
 

@@ -5,6 +5,7 @@
 //! what a running gateway can take over, and what needs a restart.
 
 mod document;
+mod item;
 mod problem;
 mod unknown;
 
@@ -26,6 +27,7 @@ mod upstreams;
 
 pub use master::{KeptError, MasterSecret};
 pub use problem::{Advice, Place, Position, Problem, Problems};
+pub use units::{Size, Span};
 pub use url::{InvalidUrl, server as server_url};
 
 use std::{
@@ -183,18 +185,22 @@ servers = "demo:"  # --upstream takes its place
 impl Source {
     /// Reads and resolves it.
     pub fn load(&self) -> Result<Loaded, LoadError> {
-        let default = Path::new(DEFAULT_FILE);
-        match (&self.file, &self.flags.upstream) {
-            (Some(file), _) => self.load_file(file),
-            (None, Some(_)) if !default.exists() => {
+        self.load_or(Path::new(DEFAULT_FILE))
+    }
+
+    /// As [`Source::load`], with `default` in place of the file in the working directory.
+    fn load_or(&self, default: &Path) -> Result<Loaded, LoadError> {
+        if let Some(file) = &self.file {
+            return self.load_file(file);
+        }
+        match self.load_file(default) {
+            Err(LoadError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                if self.flags.upstream.is_none() {
+                    return Err(LoadError::Missing);
+                }
                 Ok(self.resolve("(built-in)", BUILT_IN, env)?)
             }
-            (None, _) => match self.load_file(default) {
-                Err(LoadError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                    Err(LoadError::Missing)
-                }
-                loaded => loaded,
-            },
+            loaded => loaded,
         }
     }
 

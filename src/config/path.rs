@@ -1,7 +1,7 @@
 //! Paths of requests as they are written in a file: in the one form in which requests are matched.
 
 use crate::{
-    config::{document::Item, problem::Reported, value::Value},
+    config::{item::Item, problem::Reported, value::Value},
     domain::target::CanonicalPath,
 };
 

@@ -6,7 +6,8 @@ use http::Method;
 
 use crate::{
     config::{
-        document::{Item, Section},
+        document::Section,
+        item::Item,
         path::{BasePath, RequestPath},
         problem::Reported,
         units::Size,
@@ -62,10 +63,9 @@ fn route(index: usize, section: &Section<'_>, upstreams: &[&str]) -> Result<Rout
         let what = "no request could match: `%2F` needs `allow_encoded = true`";
         return Err(section.refuse("path", what, None));
     }
-    let own_name = || match &host {
-        None => path.as_str().to_owned(),
-        Some(HostPattern::Exact(host)) => format!("{host}{}", path.as_str()),
-        Some(HostPattern::Below(host)) => format!("*.{host}{}", path.as_str()),
+    let own_name = || {
+        let host = host.as_ref().map(ToString::to_string);
+        host.unwrap_or_default() + path.as_str()
     };
     Ok(Route {
         index,

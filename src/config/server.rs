@@ -14,7 +14,8 @@ use tracing::level_filters::LevelFilter;
 use crate::{
     config::{
         AccessLog,
-        document::{Item, Section},
+        document::Section,
+        item::Item,
         master::MasterSecret,
         problem::Reported,
         units::Size,

@@ -5,11 +5,7 @@ use toml::value::{Date, Datetime, Offset, Time};
 use crate::{
     auth::TestNumber,
     clock::Timestamp,
-    config::{
-        document::{Item, Section},
-        problem::Reported,
-        value::Value,
-    },
+    config::{document::Section, item::Item, problem::Reported, value::Value},
     domain::{
         otp::{Code, Length},
         phone::{CallingCode, Phone},

@@ -2,6 +2,7 @@
 
 use super::*;
 
+mod problems;
 mod shown;
 
 /// What a file called `gateway.toml` with this text leads to, in an environment of one variable.
@@ -187,6 +188,37 @@ fn no_secret_shows_in_a_configuration_or_its_problems() {
     let problems = load(text).expect_err("problems").to_string();
     assert!(problems.ends_with("7 problems"), "{problems}");
     assert!(!problems.contains("hunter2"), "{problems}");
+}
+
+#[test]
+fn without_a_file_there_must_be_an_upstream() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let default = dir.path().join("gateway.toml");
+    let error = Source::default().load_or(&default).expect_err("nothing");
+    assert_eq!(
+        error.to_string(),
+        "there is no gateway.toml here\n  help: name a file with --config FILE, or an app with \
+         --upstream http://127.0.0.1:3000"
+    );
+    let flags = Flags {
+        listen: None,
+        upstream: server_url("http://app:3000").ok(),
+    };
+    let source = Source { file: None, flags };
+    let servers = |loaded: Loaded| loaded.config.live.upstreams[0].servers.clone();
+    let app = [Server::Http("app:3000".to_owned())];
+    assert_eq!(servers(source.load_or(&default).expect("no problems")), app);
+    fs::write(
+        &default,
+        "upstreams.own.servers = 'demo:'\nlog.level = 'off'\n",
+    )
+    .expect("written");
+    let loaded = source.load_or(&default).expect("no problems");
+    assert_eq!(
+        &*loaded.config.live.upstreams[0].name, "own",
+        "the file counts when it is there"
+    );
+    assert_eq!(servers(loaded), app);
 }
 
 #[test]

@@ -16,6 +16,11 @@ pub fn upstreams(
     named: &[(&str, Section<'_>)],
     server: Option<&Server>,
 ) -> Result<Vec<UpstreamSpec>, Reported> {
+    // Each is read before the first failure ends it, so that all of them are reported.
+    let read: Vec<_> = named
+        .iter()
+        .map(|(name, section)| upstream(name, section, server))
+        .collect();
     if server.is_some() && named.len() != 1 {
         let what = format!(
             "--upstream stands for the only upstream, but there are {}",
@@ -23,11 +28,6 @@ pub fn upstreams(
         );
         return Err(root.refuse("upstreams", what, None));
     }
-    // Each is read before the first failure ends it, so that all of them are reported.
-    let read: Vec<_> = named
-        .iter()
-        .map(|(name, section)| upstream(name, section, server))
-        .collect();
     read.into_iter().collect()
 }
 

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use http::Uri;
 
 use crate::{
-    config::{document::Item, problem::Reported, value::Value},
+    config::{item::Item, problem::Reported, value::Value},
     proxy::Server,
 };
 

@@ -9,7 +9,7 @@ use toml::de::DeValue;
 
 use crate::{
     config::{
-        document::Item,
+        item::Item,
         problem::Reported,
         units::{self, Size, Span},
     },

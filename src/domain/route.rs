@@ -1,6 +1,6 @@
 //! Routes: which one a request meets, and what it demands of the caller. One look-up, whatever their number.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
 use http::Method;
 use serde_json::Value;
@@ -226,6 +226,15 @@ impl PathPattern {
         match self {
             Self::Prefix(path) if path.is_empty() => "/",
             Self::Exact(path) | Self::Prefix(path) => path,
+        }
+    }
+}
+
+impl fmt::Display for HostPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact(host) => f.write_str(host),
+            Self::Below(host) => write!(f, "*.{host}"),
         }
     }
 }

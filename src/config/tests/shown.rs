@@ -116,3 +116,27 @@ fn every_line_of_the_root_gateway_toml_fits_a_screen_and_says_what_it_is_for() {
         assert!(line.chars().count() <= 120, "{line}");
     }
 }
+
+proptest::proptest! {
+    /// Whatever is done to a file, it is read or its problems are told.
+    #[test]
+    fn no_change_to_a_file_panics(
+        line in 0_usize..140,
+        at in 0_usize..80,
+        cut in 0_usize..20,
+        put in "([\"'\\[\\]{}=.#\n0-9a-z -]|\\PC){0,6}",
+    ) {
+        let text = uncommented();
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        if let Some(line) = lines.get_mut(line) {
+            let mut chars: Vec<char> = line.chars().collect();
+            let start = at.min(chars.len());
+            let end = (start + cut).min(chars.len());
+            chars.splice(start..end, put.chars());
+            *line = chars.into_iter().collect();
+        }
+        if let Err(problems) = load(&lines.join("\n")) {
+            proptest::prop_assert!(problems.iter().count() > 0);
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! The commands that look after keys and look into tokens.
+
+use std::{sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+
+use super::*;
+use crate::{
+    clock::Timestamp,
+    domain::session::SessionId,
+    token::{Grant, Keyring, Tokens},
+};
+
+/// The keys that a first run would make, and the tokens that it would issue.
+fn first_run(place: &Place) -> Tokens {
+    let Config { fixed, live } = place.config();
+    let masters = fixed.secret.read_or_make([7; 32]).expect("a secret");
+    let (dir, algorithm, now) = (&live.keys.dir, live.keys.algorithm, Clock::System.now());
+    Keyring::generate(dir, algorithm, now).expect("keys");
+    let keys = Keyring::load(dir, algorithm, now, Duration::ZERO).expect("keys");
+    Tokens::new(live.tokens, &masters, Arc::new(ArcSwap::from_pointee(keys)))
+}
+
+fn grant(now: Timestamp) -> Grant {
+    Grant {
+        subject: "somebody".to_owned(),
+        session: SessionId::new([1; 16]),
+        phone: "+16502530000".to_owned(),
+        auth_time: now,
+        amr: vec!["sms".to_owned()],
+    }
+}
+
+#[test]
+fn keys_are_listed_with_what_they_are_used_for_and_rotated() {
+    let place = Place::new("");
+    let none = place.run(&["keys", "list"]);
+    let dir = place.config().live.keys.dir;
+    assert_eq!(
+        none.out,
+        format!("none yet: the first run makes them in {}\n", dir.display())
+    );
+    first_run(&place);
+    let states = || {
+        let listed = place.run(&["keys", "list"]);
+        assert_eq!((listed.exit, listed.err.as_str()), (Exit::Done, ""));
+        let lines = listed.out.lines().map(|line| {
+            let words: Vec<_> = line.split_whitespace().map(str::to_owned).collect();
+            assert_eq!(words[2], "ES256");
+            (words[0].clone(), words[1].clone())
+        });
+        lines.collect::<Vec<_>>()
+    };
+    let before = states();
+    assert_eq!(
+        before
+            .iter()
+            .map(|(_, state)| state.as_str())
+            .collect::<Vec<_>>(),
+        ["active", "next"]
+    );
+    let rotated = place.run(&["keys", "rotate"]);
+    assert_eq!((rotated.exit, rotated.err.as_str()), (Exit::Done, ""));
+    let after = states();
+    assert_eq!(
+        after
+            .iter()
+            .map(|(_, state)| state.as_str())
+            .collect::<Vec<_>>(),
+        ["retired", "active", "next"]
+    );
+    for (kid, what) in [
+        (&after[2].0, "made"),
+        (&before[1].0, "signs now"),
+        (&before[0].0, "only verifies now"),
+    ] {
+        let line = format!("{kid:<24} {what}\n");
+        assert!(rotated.out.contains(&line), "{line} in {}", rotated.out);
+    }
+}
+
+#[test]
+fn a_token_of_ours_is_shown_and_found_valid() {
+    let place = Place::new("");
+    let tokens = first_run(&place);
+    let now = Clock::System.now();
+    let access = tokens
+        .issue_access(&grant(now), [2; 16], now)
+        .expect("signed");
+    let refresh = tokens
+        .issue_refresh(&grant(now), 3, now, now + Duration::from_hours(1))
+        .expect("signed");
+    for (token, typ, verdict) in [
+        (
+            &access,
+            "\"typ\": \"at+jwt\"",
+            "valid: an access token for another ",
+        ),
+        (
+            &refresh,
+            "\"typ\": \"rt+jwt\"",
+            "valid: a refresh token for another ",
+        ),
+    ] {
+        let given = place.run(&["token", "inspect", token]);
+        let piped = place.run_with(&["token", "inspect"], &format!("{token}\n"));
+        assert_eq!((given.exit, given.err.as_str()), (Exit::Done, ""));
+        for ran in [given, piped] {
+            for part in [typ, "\"sub\": \"somebody\"", verdict] {
+                assert!(ran.out.contains(part), "{part} in {}", ran.out);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_token_that_would_be_refused_is_shown_with_the_reason() {
+    let place = Place::new("");
+    let tokens = first_run(&place);
+    let now = Clock::System.now();
+    let long_ago = now.minus(Duration::from_hours(1));
+    let old = tokens
+        .issue_access(&grant(long_ago), [2; 16], long_ago)
+        .expect("signed");
+    let other = first_run(&Place::new(""));
+    let foreign = other
+        .issue_access(&grant(now), [2; 16], now)
+        .expect("signed");
+    for (token, reason) in [
+        (old.as_str(), "refused: the token has expired\n"),
+        // Its key may bear the name of one of ours, as both were made at the same time.
+        (&foreign, "refused: the token"),
+        (&old.replacen('.', "x.", 1), "refused: "),
+        (
+            "rubbish",
+            "(not JSON in base64url)\nrefused: the token is malformed\n",
+        ),
+        (
+            "",
+            "(not JSON in base64url)\nrefused: the token is malformed\n",
+        ),
+    ] {
+        let ran = place.run_with(&["token", "inspect"], token);
+        assert_eq!((ran.exit, ran.err.as_str()), (Exit::Failed, ""), "{token}");
+        assert!(ran.out.contains(reason), "{reason} in {}", ran.out);
+    }
+}
+
+#[test]
+fn without_keys_a_token_cannot_be_judged_and_none_are_made() {
+    let place = Place::new("");
+    let ran = place.run(&["token", "inspect", "e30.e30.x"]);
+    assert_eq!(ran.exit, Exit::Failed);
+    assert_eq!(ran.out, "{}\n{}\n", "shown all the same");
+    assert!(!ran.err.is_empty());
+    assert!(!place.dir.path().join("data").exists());
+}
