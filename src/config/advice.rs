@@ -17,9 +17,13 @@ use crate::{
 /// What there is to look at.
 #[derive(Debug)]
 pub struct Subject<'a> {
+    /// How it can be reached, and by whom.
     pub server: &'a Server,
+    /// Where the state lives.
     pub store: &'a Backend,
+    /// Who carries messages.
     pub sms: sms::Provider,
+    /// The apps.
     pub upstreams: &'a [UpstreamSpec],
 }
 

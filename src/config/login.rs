@@ -28,10 +28,26 @@ use crate::{
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_mins(1);
 
+/// Where the auth service is.
+#[derive(Debug, Clone)]
+pub struct Bases {
+    /// The path that it calls its own.
+    pub base: BasePath,
+    /// Where it answers, too.
+    pub aliases: Vec<BasePath>,
+}
+
+impl Bases {
+    /// All of its paths, its own one first.
+    pub fn all(&self) -> impl Iterator<Item = &BasePath> {
+        std::iter::once(&self.base).chain(&self.aliases)
+    }
+}
+
 /// Everything the auth service goes by, put together from the sections of `root`.
 pub fn login(
     root: &Section<'_>,
-    bases: &Result<Vec<BasePath>, Reported>,
+    bases: Result<Bases, Reported>,
     public_url: Option<&Origin>,
     sessions: Result<Sessions, Reported>,
 ) -> Result<auth::Spec, Reported> {
@@ -44,11 +60,11 @@ pub fn login(
     let cookie_secure = session.read("cookie_secure", r#""auto""#);
     let max_per_subject = session.read_within("max_per_subject", "20", 1..=1000);
 
-    let (sessions, otp, message) = (sessions?, otp?, message?);
-    let mut bases = bases.clone()?.into_iter().map(|BasePath(base)| base);
+    let (bases, sessions, otp, message) = (bases?, sessions?, otp?, message?);
+    let aliases = bases.aliases.into_iter().map(|BasePath(alias)| alias);
     Ok(auth::Spec {
-        base: bases.next().unwrap_or_default(),
-        aliases: bases.collect(),
+        base: bases.base.0,
+        aliases: aliases.collect(),
         default_country: otp.default_country,
         countries: otp.countries,
         otp: otp.policy,
@@ -71,18 +87,20 @@ pub fn login(
     })
 }
 
-/// The paths of the auth service, the one it calls its own first.
-pub fn bases(auth: &Section<'_>) -> Result<Vec<BasePath>, Reported> {
+/// Reads where the auth service is. None of its paths may be above another one.
+pub fn bases(auth: &Section<'_>) -> Result<Bases, Reported> {
     let base = auth.read("base", r#""/api/auth""#);
-    let aliases: Result<Vec<BasePath>, _> = auth.read("aliases", r#"["/api/v1/auth"]"#);
-    let mut bases: Vec<BasePath> = vec![base?];
-    for alias in aliases? {
-        if bases.iter().any(|base| base.overlaps(&alias)) {
+    let aliases = auth.read("aliases", r#"["/api/v1/auth"]"#);
+    let bases = Bases {
+        base: base?,
+        aliases: aliases?,
+    };
+    for (at, alias) in bases.aliases.iter().enumerate() {
+        if bases.all().take(at + 1).any(|base| base.overlaps(alias)) {
             let BasePath(alias) = alias;
             let what = format!("{alias} stands above or below another path of the gateway");
             return Err(auth.refuse("aliases", what, None));
         }
-        bases.push(alias);
     }
     Ok(bases)
 }

@@ -7,7 +7,7 @@ use crate::config::{
     advice::{Subject, advice},
     document::{Document, Section},
     identity::identity,
-    login,
+    login::{self, Bases},
     problem::{Problems, Reported},
     routes::routes,
     server,
@@ -42,13 +42,14 @@ pub fn read(root: &Section<'_>, flags: &Flags) -> Result<Loaded, Reported> {
         .map(|tokens| tokens.sessions)
         .map_err(|reported| *reported);
     let bases = login::bases(&root.section("auth"));
-    let login = login::login(root, &bases, public_url, sessions);
+    let login = login::login(root, bases.clone(), public_url, sessions);
     let sms = login::provider(&root.section("sms"));
     let identity = identity(&root.section("identity"));
     let apps = root.named("upstreams");
     let upstreams = upstreams(root, &apps, flags.upstream.as_ref());
     let names: Vec<_> = apps.iter().map(|(name, _)| *name).collect();
-    let routes = routes(root, &names, bases.as_deref().unwrap_or_default());
+    let own: Vec<_> = bases.iter().flat_map(Bases::all).collect();
+    let routes = routes(root, &names, &own);
 
     let server = server?;
     let (Tokens { spec, keys, .. }, sms, store, upstreams) = (tokens?, sms?, store?, upstreams?);

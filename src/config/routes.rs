@@ -25,7 +25,7 @@ const DAY: Duration = Duration::from_hours(24);
 pub fn routes(
     root: &Section<'_>,
     upstreams: &[&str],
-    own: &[BasePath],
+    own: &[&BasePath],
 ) -> Result<Directory, Reported> {
     let sections = root.sections("routes");
     let read: Vec<_> = sections
@@ -156,7 +156,7 @@ fn upstream(section: &Section<'_>, upstreams: &[&str]) -> Result<usize, Reported
 }
 
 /// The gateway's own endpoints cannot be routed away.
-fn keep_off(section: &Section<'_>, route: &Route, own: &[BasePath]) -> Result<(), Reported> {
+fn keep_off(section: &Section<'_>, route: &Route, own: &[&BasePath]) -> Result<(), Reported> {
     match own.iter().find(|base| base.holds(route.path.as_str())) {
         Some(BasePath(base)) => {
             let what = format!("{base} belongs to the gateway itself");

@@ -31,14 +31,23 @@ use crate::{
 /// What `[server]` says.
 #[derive(Debug)]
 pub struct Server {
+    /// How much is forgiven.
     pub mode: Mode,
+    /// Where clients connect; never empty.
     pub listen: Vec<SocketAddr>,
+    /// Where browsers find the gateway.
     pub public_url: Option<Origin>,
+    /// What the gateway makes for itself is there.
     pub data_dir: PathBuf,
+    /// What all inner keys are derived from.
     pub secret: MasterSecret,
+    /// Who may speak for others.
     pub trusted_proxies: Arc<TrustedProxies>,
+    /// Threads that serve; `None` is one per core.
     pub workers: Option<NonZeroUsize>,
+    /// Whether there is a log line for every request.
     pub access_log: AccessLog,
+    /// What a client connection may take.
     pub limits: net::Limits,
 }
 

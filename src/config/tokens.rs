@@ -16,17 +16,24 @@ use crate::{
 /// What `[tokens]` says.
 #[derive(Debug)]
 pub struct Tokens {
+    /// How tokens are made and judged.
     pub spec: token::Spec,
+    /// What access tokens are signed with.
     pub keys: Keys,
+    /// What the auth service has to know of it.
     pub sessions: Sessions,
 }
 
 /// What the auth service has to know: whom tokens name, and how long a login may be prolonged.
 #[derive(Debug, Clone, Copy)]
 pub struct Sessions {
+    /// What stands in `sub`.
     pub subject: SubjectKind,
+    /// A session that is not refreshed for so long has ended.
     pub idle: Duration,
+    /// No session gets older than this.
     pub absolute: Duration,
+    /// For so long a used refresh token gives the same successor again.
     pub grace: Duration,
 }
 
