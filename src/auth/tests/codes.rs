@@ -20,7 +20,7 @@ fn is_wrong(answer: &Answer) -> bool {
     answer.refusal() == (400, "invalid_otp".to_owned())
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_a_hundred_right_answers_at_once_exactly_one_opens_a_session() {
     let stage = Stage::new().await;
     stage.send(NUMBER).await;
@@ -107,7 +107,7 @@ async fn five_wrong_answers_burn_the_challenge_and_say_how_many_are_left() {
     assert!(is_wrong(&stage.verify(NUMBER, &code).await));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_hundred_wrong_answers_at_once_leave_no_more_than_five_judged() {
     let stage = Stage::new().await;
     stage.send(NUMBER).await;
@@ -252,4 +252,34 @@ async fn an_expired_test_number_is_a_number_like_any_other() {
     let right = messages[0].1.clone();
     assert!(is_wrong(&stage.verify(TEST_NUMBER, TEST_CODE).await));
     assert_eq!(stage.verify(TEST_NUMBER, &right).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_newer_master_secret_leaves_codes_in_flight_right() {
+    let mut stage = Stage::new().await;
+    let sent = stage.send(NUMBER).await.json();
+    stage.restart(2, &[1]);
+    let again = stage.send(NUMBER).await.json();
+    assert_eq!(sent["challenge_id"], again["challenge_id"]);
+    let messages = stage.messages().await;
+    assert_eq!(messages[0], messages[1]);
+    assert_eq!(stage.verify(NUMBER, &messages[0].1).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_code_whose_secret_is_gone_is_neither_sent_again_nor_right() {
+    let mut stage = Stage::new().await;
+    stage.send(NUMBER).await;
+    let code = stage.code().await;
+    // The oldest secret names the phones, so the challenge is still found.
+    stage.restart(1, &[3]);
+    stage.send("+16502530001").await;
+    stage.restart(2, &[3]);
+    let lost = stage.send("+16502530001").await;
+    assert_eq!(lost.refusal(), (500, "internal".to_owned()));
+    assert!(is_wrong(
+        &stage.verify("+16502530001", &stage.code().await).await
+    ));
+    assert!(is_wrong(&stage.verify(NUMBER, &code).await));
+    assert_eq!(stage.messages().await.len(), 2);
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::stage::{self, Answer, Ask, NUMBER, Stage, limit};
 use crate::{auth::Spec, domain::quota::Per};
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_a_hundred_requests_at_once_three_send_a_message() {
     let spec = Spec {
         limits: vec![limit(3, Duration::from_mins(30), Per::Phone)],

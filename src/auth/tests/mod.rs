@@ -2,6 +2,7 @@
 
 pub mod stage;
 
+mod audit;
 mod browser;
 mod codes;
 mod contract;

@@ -57,7 +57,7 @@ async fn the_same_old_token_gives_the_same_successor_for_a_while() {
     assert_eq!(refresh(&stage, &again["refresh_token"]).await.status, 200);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_hundred_refreshes_at_once_give_one_successor() {
     let stage = Stage::new().await;
     let login = stage.login(NUMBER).await;

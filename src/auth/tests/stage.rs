@@ -43,11 +43,11 @@ pub const START: Timestamp = Timestamp::from_secs(1_700_000_000);
 /// Everything around one auth service.
 pub struct Stage {
     pub service: AuthService,
+    pub parts: Parts,
     pub clock: Clock,
-    pub paper: Paper,
-    pub metrics: Metrics,
     pub store: Store,
     pub outbox: Outbox,
+    paper: Paper,
     /// Sends the messages, until nobody can queue one any more.
     sending: JoinHandle<()>,
 }
@@ -159,24 +159,31 @@ impl Stage {
         let (paper, metrics) = (Paper::default(), Metrics::new());
         let console = Sms::Console(Console::new(Box::new(paper.clone())));
         let (outbox, sending) = Outbox::new(console, waiting, metrics.clone());
-        let service = AuthService::new(Parts {
+        let parts = Parts {
             spec: Arc::new(spec),
             store: store.clone(),
             tokens,
             outbox: outbox.clone(),
             masters,
-            metrics: metrics.clone(),
-            clock: clock.clone(),
-        });
-        Self {
-            service,
-            clock,
-            paper,
             metrics,
+            clock: clock.clone(),
+        };
+        Self {
+            service: AuthService::new(parts.clone()),
+            parts,
+            clock,
             store,
             outbox,
+            paper,
             sending: tokio::spawn(sending),
         }
+    }
+
+    /// The same stage after a restart with other master secrets, the newest first.
+    pub fn restart(&mut self, newest: u8, older: &[u8]) {
+        let older = older.iter().copied().map(master).collect();
+        self.parts.masters = Arc::new(Masters::new(master(newest), older));
+        self.service = AuthService::new(self.parts.clone());
     }
 
     pub async fn ask(&self, ask: Ask) -> Answer {
@@ -209,12 +216,14 @@ impl Stage {
         self.messages().await.last().expect("a message").1.clone()
     }
 
-    /// The messages so far, as number and code, once the outbox is empty.
+    /// The messages so far, as number and code, once all that were queued are written.
     pub async fn messages(&self) -> Vec<(String, String)> {
-        // The runtime of these tests has one thread: a task that can run does so before this one
-        // does again.
-        tokio::task::yield_now().await;
-        assert!(!self.sending.is_finished());
+        let queued = || self.metric("otp_sends_total{result=\"sent\"}");
+        let accepted = "sms_messages_total{provider=\"console\",result=\"accepted\"}";
+        while self.metric(accepted) < queued() {
+            assert!(!self.sending.is_finished());
+            tokio::task::yield_now().await;
+        }
         let text = String::from_utf8(self.paper.0.lock().unwrap().clone()).unwrap();
         text.lines()
             .map(|line| {
@@ -228,7 +237,7 @@ impl Stage {
     /// One metric's line, or nothing when it never counted.
     pub fn metric(&self, name: &str) -> u64 {
         let mut text = String::new();
-        self.metrics.encode(&mut text).unwrap();
+        self.parts.metrics.encode(&mut text).unwrap();
         text.lines()
             .find_map(|line| line.strip_prefix(&format!("otp_gateway_{name} ")))
             .map_or(0, |count| count.parse().unwrap())

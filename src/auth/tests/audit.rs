@@ -1,0 +1,144 @@
+//! What is logged of all that happens: every event, and nothing that would let a reader log in.
+
+use std::{
+    io::{self, Write},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use tracing::subscriber::DefaultGuard;
+
+use super::stage::{Ask, NUMBER, Stage, TEST_CODE, TEST_NUMBER};
+
+/// Everything logged in this thread, at the finest level.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn begin() -> (Self, DefaultGuard) {
+        let log = Self::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .json()
+            .without_time()
+            .with_max_level(tracing::Level::TRACE)
+            .with_writer(move || writer.clone())
+            .finish();
+        (log, tracing::subscriber::set_default(subscriber))
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+
+    /// The events of the audit log.
+    fn events(&self) -> Vec<Value> {
+        let lines = self.text();
+        let lines = lines
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap());
+        let audit = lines.filter(|line: &Value| line["target"] == "audit");
+        audit.map(|line| line["fields"].clone()).collect()
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn every_step_is_told_with_its_phone_masked_and_its_session_named() {
+    let stage = Stage::new().await;
+    let (log, _guard) = Log::begin();
+    let login = stage.login(NUMBER).await;
+    stage.verify(NUMBER, "000000").await;
+    for _ in 0..3 {
+        stage.send(NUMBER).await;
+    }
+    let token = json!({ "refresh_token": login["refresh_token"] });
+    stage.ask(Ask::post("/refresh", &token)).await;
+    stage.clock.advance(Duration::from_mins(1));
+    stage.ask(Ask::post("/refresh", &token)).await;
+    stage.send(TEST_NUMBER).await;
+    let tested = stage.verify(TEST_NUMBER, TEST_CODE).await.json();
+    let logout = Ask::new("POST", "/logout").header("x-request-id", "r-7");
+    stage.ask(logout.bearer(&tested["access_token"])).await;
+
+    let (mine, theirs) = (login["session_id"].clone(), tested["session_id"].clone());
+    let told: Vec<_> = log
+        .events()
+        .into_iter()
+        .map(|event| {
+            assert_eq!(event["ip"], "192.0.2.1");
+            [&event["event"], &event["phone"], &event["session"]].map(Clone::clone)
+        })
+        .collect();
+    let (phone, test) = (json!("+1********00"), json!("+1********99"));
+    let none = Value::Null;
+    let expected = [
+        ("otp.sent", &phone, &none),
+        ("otp.verified", &phone, &mine),
+        ("otp.wrong", &phone, &none),
+        ("otp.sent", &phone, &none),
+        ("otp.sent", &phone, &none),
+        ("otp.limited", &phone, &none),
+        ("session.refreshed", &none, &mine),
+        ("session.replayed", &none, &mine),
+        ("otp.test_number", &test, &none),
+        ("otp.verified", &test, &theirs),
+        ("otp.test_number", &test, &theirs),
+        ("session.revoked", &none, &theirs),
+    ];
+    let expected =
+        expected.map(|(event, phone, session)| [json!(event), phone.clone(), session.clone()]);
+    assert_eq!(told, expected);
+    assert_eq!(log.events()[5]["policy"], "phone");
+    assert_eq!(log.events()[11]["request_id"], "r-7");
+}
+
+#[tokio::test]
+async fn no_log_line_holds_a_code_a_token_or_a_whole_number() {
+    let stage = Stage::new().await;
+    let (log, _guard) = Log::begin();
+    let login = stage.login(NUMBER).await;
+    let code = stage.code().await;
+    stage.verify(NUMBER, "424242").await;
+    let token = json!({ "refresh_token": login["refresh_token"] });
+    let next = stage.ask(Ask::post("/refresh", &token)).await.json();
+    stage
+        .ask(Ask::get("/me").bearer(&json!("forged.forged.forged")))
+        .await;
+    stage.clock.advance(Duration::from_mins(1));
+    stage.ask(Ask::post("/refresh", &token)).await;
+    stage
+        .ask(Ask::form("/login", &[("mobile_number", NUMBER)]))
+        .await;
+    stage.store.close().await;
+    stage.send(NUMBER).await;
+    let text = log.text();
+    assert!(text.contains("otp.sent"));
+    let signature = |token: &Value| {
+        let token = token.as_str().unwrap();
+        token.rsplit('.').next().unwrap().to_owned()
+    };
+    for secret in [
+        code,
+        "424242".to_owned(),
+        NUMBER.to_owned(),
+        NUMBER[2..].to_owned(),
+        signature(&login["access_token"]),
+        signature(&login["refresh_token"]),
+        signature(&next["refresh_token"]),
+        "forged".to_owned(),
+    ] {
+        assert!(!text.contains(&secret), "{secret} is in the log:\n{text}");
+    }
+}
