@@ -7,6 +7,7 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -40,8 +41,9 @@ pub const FAILURE_WINDOW: Duration = Duration::from_hours(24);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Length(u8);
 
-/// A one-time code. It is never printed; [`Code::reveal`] is for the message alone.
-#[derive(Clone, PartialEq, Eq)]
+/// A one-time code. It is never printed; [`Code::reveal`] is for the message alone. Compared in
+/// constant time.
+#[derive(Clone, Eq)]
 pub struct Code(String);
 
 /// Names one caller's attempt to log in.
@@ -61,7 +63,8 @@ pub struct ClientKey(pub [u8; 8]);
 pub struct Nonce(pub [u8; 16]);
 
 /// Stands for a code in the store: a keyed hash of phone and code, useless without the master secret.
-#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// Compared in constant time.
+#[derive(Clone, Copy, Eq, Serialize, Deserialize)]
 pub struct Tag(pub [u8; 16]);
 
 /// All that is remembered of one phone number. One record, so that every step on it is atomic.
@@ -207,6 +210,18 @@ impl Code {
     /// The digits, for the message to the owner of the phone and for nothing else.
     pub fn reveal(&self) -> &str {
         &self.0
+    }
+}
+
+impl PartialEq for Code {
+    fn eq(&self, other: &Self) -> bool {
+        verify_slices_are_equal(self.0.as_bytes(), other.0.as_bytes()).is_ok()
+    }
+}
+
+impl PartialEq for Tag {
+    fn eq(&self, other: &Self) -> bool {
+        verify_slices_are_equal(&self.0, &other.0).is_ok()
     }
 }
 
@@ -379,10 +394,12 @@ impl PhoneRecord {
             .live
             .as_ref()
             .map(|live| policy.expires_at(live.started_at, live.sent_at));
-        let failures = [&self.failures, &self.strange_failures]
-            .into_iter()
-            .filter_map(|list| list.last())
-            .map(|last| *last + FAILURE_WINDOW);
+        // The latest one need not stand last: the clock may have been set back.
+        let failures = self
+            .failures
+            .iter()
+            .chain(&self.strange_failures)
+            .map(|at| *at + FAILURE_WINDOW);
         code.into_iter().chain(failures).max().unwrap_or_default()
     }
 
