@@ -207,7 +207,7 @@ impl PathTable {
         // Cut at segment borders from the longest prefix that any route has down to the root.
         let end = path
             .match_indices('/')
-            .nth(self.depth + 1)
+            .nth(self.depth)
             .map_or(path.len(), |(at, _)| at);
         let mut candidate = path.get(..end);
         while let Some(prefix) = candidate {
