@@ -26,6 +26,9 @@ pub struct Call {
     body: Bytes,
 }
 
+/// A connection that is used for one call after the other.
+pub struct Connection(http1::SendRequest<Full<Bytes>>);
+
 /// What came back.
 #[derive(Debug)]
 pub struct Answer {
@@ -70,17 +73,17 @@ impl Call {
         self
     }
 
-    /// Sends it on a connection of its own.
-    pub async fn send(self) -> Answer {
-        timeout(PATIENCE, self.try_send())
-            .await
-            .expect("an answer in time")
+    /// As if a client at `ip` had sent it through the proxy of [`super::BEHIND_A_PROXY`].
+    pub fn from_ip(self, ip: &str) -> Self {
+        self.header("x-forwarded-for", ip)
     }
 
-    async fn try_send(self) -> Answer {
-        let stream = TcpStream::connect(self.to).await.expect("a connection");
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.expect("HTTP");
-        let connection = tokio::spawn(connection);
+    /// Sends it on a connection of its own.
+    pub async fn send(self) -> Answer {
+        Connection::open(self.to).await.send(self).await
+    }
+
+    fn into_request(self) -> Request<Full<Bytes>> {
         let mut request = Request::builder().method(&*self.method).uri(&self.path);
         if !self
             .headers
@@ -92,16 +95,38 @@ impl Call {
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
-        let request = request.body(Full::new(self.body)).expect("a request");
-        let response = sender.send_request(request).await.expect("a response");
-        let (head, body) = response.into_parts();
-        let body = body.collect().await.expect("a body").to_bytes();
-        connection.abort();
-        Answer {
-            status: head.status,
-            headers: head.headers,
-            body,
-        }
+        request.body(Full::new(self.body)).expect("a request")
+    }
+}
+
+impl Connection {
+    /// A new connection to the gateway, which stays with whichever worker took it.
+    pub async fn open(to: SocketAddr) -> Self {
+        let open = async {
+            let stream = TcpStream::connect(to).await.expect("a connection");
+            http1::handshake(TokioIo::new(stream)).await.expect("HTTP")
+        };
+        let (sender, connection) = timeout(PATIENCE, open).await.expect("a connection in time");
+        // It ends with the sender.
+        tokio::spawn(connection);
+        Self(sender)
+    }
+
+    /// Sends a call on it and reads the whole answer.
+    pub async fn send(&mut self, call: Call) -> Answer {
+        let exchange = async {
+            self.0.ready().await.expect("an open connection");
+            let response = self.0.send_request(call.into_request()).await;
+            let (head, body) = response.expect("a response").into_parts();
+            Answer {
+                status: head.status,
+                headers: head.headers,
+                body: body.collect().await.expect("a body").to_bytes(),
+            }
+        };
+        timeout(PATIENCE, exchange)
+            .await
+            .expect("an answer in time")
     }
 }
 
@@ -128,6 +153,27 @@ impl Answer {
     pub fn cookies(&self) -> Vec<&str> {
         let set = self.headers.get_all("set-cookie").iter();
         set.filter_map(|cookie| cookie.to_str().ok()?.split(';').next())
+            .collect()
+    }
+
+    /// The cookies it sets, whole.
+    pub fn set_cookies(&self) -> Vec<&str> {
+        let set = self.headers.get_all("set-cookie").iter();
+        set.map(|cookie| cookie.to_str().expect("text")).collect()
+    }
+
+    /// The fields that a 422 names, in their order.
+    #[track_caller]
+    pub fn wrong_fields(&self) -> Vec<String> {
+        self.is_refused(422, "validation_failed");
+        let problem = self.json();
+        let errors = problem["errors"].as_array().expect("errors");
+        errors
+            .iter()
+            .map(|error| {
+                assert!(error["message"].is_string(), "{problem}");
+                error["field"].as_str().expect("a name").to_owned()
+            })
             .collect()
     }
 

@@ -23,22 +23,34 @@ impl Inbox {
         text.lines().map(str::to_owned).collect()
     }
 
-    /// The first line for which `wanted` holds, now or later.
+    /// The last line for which `wanted` holds, as soon as there is one.
     pub async fn line(&self, wanted: impl Fn(&str) -> bool) -> String {
-        let search = async {
+        self.find(|lines| lines.into_iter().rfind(|line| wanted(line)))
+            .await
+    }
+
+    /// The code in the `count`-th message to a number, as soon as it is there.
+    pub async fn nth_code_for(&self, phone: &str, count: usize) -> String {
+        self.find(|_| self.messages_to(phone).get(count - 1).map(|m| code_in(m)))
+            .await
+    }
+
+    /// What `search` finds in the lines, now or later.
+    async fn find<T>(&self, search: impl Fn(Vec<String>) -> Option<T>) -> T {
+        let found = async {
             loop {
                 let news = self.news.notified();
                 tokio::pin!(news);
                 news.as_mut().enable();
-                if let Some(line) = self.lines().into_iter().rfind(|line| wanted(line)) {
-                    return line;
+                if let Some(found) = search(self.lines()) {
+                    return found;
                 }
                 news.await;
             }
         };
-        timeout(PATIENCE, search)
+        timeout(PATIENCE, found)
             .await
-            .unwrap_or_else(|_| panic!("no such line in {:?}", self.lines()))
+            .unwrap_or_else(|_| panic!("nothing such in {:?}", self.lines()))
     }
 
     /// The messages that went to a number.
@@ -56,13 +68,20 @@ impl Inbox {
     }
 }
 
-/// The six digits in a message.
+/// The code in a message: its first word of four digits or more.
 pub fn code_in(message: &str) -> String {
     let text = message.split_once(": ").expect("a message").1;
     text.split(|c: char| !c.is_ascii_digit())
-        .find(|digits| digits.len() == 6)
+        .find(|digits| digits.len() >= 4)
         .unwrap_or_else(|| panic!("no code in {message}"))
         .to_owned()
+}
+
+/// Another code, of the same length.
+pub fn wrong_for(code: &str) -> String {
+    let (most, last) = code.split_at(code.len() - 1);
+    let last: u8 = last.parse().expect("a digit");
+    format!("{most}{}", (last + 1) % 10)
 }
 
 impl Write for Inbox {

@@ -54,6 +54,13 @@ pub const PHONE: &str = "+14155550100";
 /// When the gateway's clock starts: a moment with nothing special about it.
 const START: Timestamp = Timestamp::from_secs(1_900_000_000);
 
+/// The setting that puts a trusted proxy in front: this very machine, which speaks for every client
+/// that [`client::Call::from_ip`] names.
+pub const BEHIND_A_PROXY: &str = "server.trusted_proxies = [\"127.0.0.1\"]";
+
+/// Where [`Stage::settle`] sends its message.
+const SENTINEL: &str = "+14155559999";
+
 /// How long anything may take before a test gives up on it.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -151,20 +158,43 @@ impl Stage {
         Call::new(self.admin, "GET", path).send().await
     }
 
-    /// Asks for a code.
-    pub async fn ask_for_code(&self, phone: &str) -> Answer {
+    /// The number behind a metric's name and labels; what never happened was counted zero times.
+    pub async fn metric(&self, name: &str) -> u64 {
+        let metrics = self.operators("/metrics").await.text();
+        let line = format!("otp_gateway_{name} ");
+        let count = metrics.lines().find_map(|found| found.strip_prefix(&line));
+        count.map_or(0, |count| count.parse().expect("a number"))
+    }
+
+    /// A request for a code.
+    pub fn send_otp(&self, phone: &str) -> Call {
         self.post("/api/auth/send-otp")
             .json(&json!({ "mobile_number": phone }))
-            .send()
-            .await
+    }
+
+    /// An answer to one.
+    pub fn verify_otp(&self, phone: &str, code: &str) -> Call {
+        self.post("/api/auth/verify-otp")
+            .json(&json!({ "mobile_number": phone, "otp": code, "device_info": "test" }))
+    }
+
+    /// Asks for a code.
+    pub async fn ask_for_code(&self, phone: &str) -> Answer {
+        self.send_otp(phone).send().await
     }
 
     /// Answers one.
     pub async fn answer(&self, phone: &str, code: &str) -> Answer {
-        self.post("/api/auth/verify-otp")
-            .json(&json!({ "mobile_number": phone, "otp": code, "device_info": "test" }))
-            .send()
-            .await
+        self.verify_otp(phone, code).send().await
+    }
+
+    /// Waits until every message that was queued has arrived: messages go out in their order, so
+    /// that one more tells. At most three times per stage, and it counts as a send from this machine.
+    pub async fn settle(&self) {
+        let before = self.inbox.messages_to(SENTINEL).len();
+        let asked = self.ask_for_code(SENTINEL).await;
+        assert_eq!(asked.status, 200, "{asked:?}");
+        self.inbox.nth_code_for(SENTINEL, before + 1).await;
     }
 
     /// Logs somebody in, the whole way.
