@@ -36,10 +36,13 @@ pub struct KeyDirectory {
 impl KeyDirectory {
     /// The keys, made first if there are none at all.
     pub fn open(&self, now: Timestamp) -> Result<Keyring, KeysError> {
-        if is_missing_or_empty(&self.path) {
-            Keyring::generate(&self.path, self.algorithm, now)?;
+        match self.read(now) {
+            Err(KeysError::Empty { .. }) => {
+                Keyring::generate(&self.path, self.algorithm, now)?;
+                self.read(now)
+            }
+            read => read,
         }
-        self.read(now)
     }
 
     /// Keeps `keys` as the directory has them, for ever. A directory that cannot be read, or that
@@ -77,13 +80,6 @@ impl KeyDirectory {
 
     fn read(&self, now: Timestamp) -> Result<Keyring, KeysError> {
         Keyring::load(&self.path, self.algorithm, now, self.keep_retired)
-    }
-}
-
-fn is_missing_or_empty(path: &Path) -> bool {
-    match fs::read_dir(path) {
-        Ok(mut entries) => entries.next().is_none(),
-        Err(error) => error.kind() == io::ErrorKind::NotFound,
     }
 }
 
