@@ -12,12 +12,10 @@ mod error;
 mod material;
 mod rotate;
 
-use directory::{Directory, KeyFile};
+use directory::{Directory, KeyFile, State};
 use material::Material;
 
-pub use directory::State;
 pub use error::KeysError;
-pub use rotate::Rotation;
 
 /// All keys that may verify an access token, and the one that signs new ones.
 #[derive(Debug, Clone)]

@@ -26,7 +26,7 @@ pub use algorithm::Algorithm;
 pub use claims::{Access, Grant, Refresh};
 pub use issue::SignError;
 pub use key::{InvalidKey, Key};
-pub use keys::{Keyring, KeysError, Listed, Rotation, State};
+pub use keys::{Keyring, KeysError};
 pub use refusal::Refusal;
 
 /// What goes into every token and what is demanded of it.

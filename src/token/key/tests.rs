@@ -10,13 +10,13 @@ use super::*;
 const PAYLOAD: &str = "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
 
 /// RFC 7515 §A.3, as three tools would write it.
-const EC_PRIVATE: &str = "-----BEGIN PRIVATE KEY-----
+pub const EC_PRIVATE: &str = "-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgjpsQnnGQmL+YBIff
 H1136cspYG6+0iY7X1fCE9+E9LKhRANCAAR/zc4ncPbEXUGDy+5v20t7WAczNXvp
 7xO6z248e9FURcfxRM0bvZt+hyzf7bnuufSzaV1uqQskrYpGIyiFiOWt
 -----END PRIVATE KEY-----
 ";
-const EC_SEC1: &str = "-----BEGIN EC PRIVATE KEY-----
+pub const EC_SEC1: &str = "-----BEGIN EC PRIVATE KEY-----
 MHcCAQEEII6bEJ5xkJi/mASH3x9dd+nLKWBuvtImO19XwhPfhPSyoAoGCCqGSM49
 AwEHoUQDQgAEf83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEXH8UTNG72b
 focs3+257rn0s2ldbqkLJK2KRiMohYjlrQ==

@@ -96,6 +96,18 @@ fn a_first_run_makes_an_active_and_a_next_key_for_its_owner_alone() {
 }
 
 #[test]
+fn what_is_in_a_directory_besides_keys_does_not_stand_in_the_way_of_the_first_ones() {
+    let dir = dir();
+    fs::create_dir(dir.path().join("lost+found")).expect("a directory");
+    for name in [".lock", ".k1700000000.active.pem.tmp", "README"] {
+        put(&dir, name, b"");
+    }
+    assert!(matches!(load(&dir), Err(KeysError::Empty { .. })));
+    Keyring::generate(dir.path(), Algorithm::Es256, at(0)).expect("generated");
+    assert_eq!(signing(&load(&dir).expect("keys")), Some("k1700000000"));
+}
+
+#[test]
 fn all_states_verify_and_only_the_active_one_signs() {
     let dir = dir();
     for name in ["a.retired.pem", "b.active.pem", "c.next.pem"] {

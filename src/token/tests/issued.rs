@@ -1,8 +1,14 @@
 //! What is issued: its content, its life, and that its reader gets back what was put in.
 
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
+};
+
 use proptest::prelude::*;
 
 use super::*;
+use crate::token::key::tests::{EC_PRIVATE, EC_PUBLIC, EC_SEC1};
 
 #[test]
 fn what_is_issued_is_verified_with_every_algorithm() {
@@ -23,6 +29,26 @@ fn what_is_issued_is_verified_with_every_algorithm() {
             expires_at: at(1000),
         };
         assert_eq!(refresh, Ok(expected));
+    }
+}
+
+/// Made by another library, as an app's own tools would, with the key of RFC 7515 §A.3.
+#[test]
+fn a_token_that_others_made_with_our_key_is_good_whatever_the_key_file_looks_like() {
+    const TOKEN: &str = "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFUzI1NiIsImtpZCI6ImVzMjU2In0.eyJpc3MiOiJodHRwczovL2xvZ2luLmV4YW1wbGUiLCJhdWQiOiJhcHAiLCJzdWIiOiJ1c2VyLTEwMDAwMCIsImlhdCI6MTAwMDAwMCwiZXhwIjoxMDAwOTAwLCJqdGkiOiIwMTAxMDEwMTAxMDEwMTAxMDEwMTAxMDEwMTAxMDEwMSIsInNpZCI6IjAzMDMwMzAzMDMwMzAzMDMwMzAzMDMwMzAzMDMwMzAzIiwiYXV0aF90aW1lIjoxMDAwMDAwLCJhbXIiOlsib3RwIiwic21zIl19.YcR-h6utby_MqnSmxKZfN9JYPcF3048Lg4AUk5-akS49oWksvEHsUAYL1mqGrlkNiEOk7vnYC25kHZRiARDGkg";
+    for (pem, can_sign) in [(EC_PRIVATE, true), (EC_SEC1, true), (EC_PUBLIC, false)] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("es256.active.pem");
+        fs::write(&path, pem).expect("written");
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("mode set");
+        let ring = Keyring::load(dir.path(), Algorithm::Es256, at(0), Duration::ZERO);
+        let tokens = Room::with(ring.expect(pem)).tokens;
+        let access = tokens.verify_access(TOKEN, at(1)).expect("good");
+        assert_eq!(access.subject, "user-100000");
+        assert_eq!(access.phone, None);
+        assert_eq!(access.claims["amr"], json!(["otp", "sms"]));
+        let issued = tokens.issue_access(&grant(), [1; 16], at(0));
+        assert_eq!(issued.err(), (!can_sign).then_some(SignError::NoKey));
     }
 }
 
