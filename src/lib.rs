@@ -62,7 +62,8 @@
 //!
 //! * `config` alone knows TOML, `net` alone accepts connections, `store::embedded` alone knows the
 //!   database, `reject` alone builds error responses, `app::site` alone knows the order of layers.
-//! * `domain` and `token` do no I/O and never ask the time: both are arguments.
+//! * `domain` does no I/O, `token` none but with its key files, and neither asks the time: it is an
+//!   argument, as chance is.
 //! * Every state change is one store verb. Cut off in the middle, done twice or sent by an enemy, it
 //!   has happened once or not at all.
 //! * Refusal is the default: a route that says nothing needs a token, an error that is not foreseen
@@ -123,5 +124,8 @@ pub use crate::{
     secret::{Master, Masters, Secret},
     sms::{Sms, console::Console, outbox::Outbox},
     store::{Backend, Spec as StoreSpec, Store, revocations::Revocations},
-    token::{Access, Algorithm, Keyring, Spec as TokenSpec, Tokens},
+    token::{
+        Access, Algorithm, Grant, Keyring, KeysError, Refresh, Refusal, SignError,
+        Spec as TokenSpec, Tokens,
+    },
 };
