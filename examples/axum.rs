@@ -3,13 +3,15 @@
 //!
 //! ```text
 //! cargo run --example axum
-//! curl -d '{"mobile_number":"+14155550100"}' -H content-type:application/json localhost:3000/api/auth/send-otp
+//! curl -d '{"mobile_number":"+14155550100"}' -H content-type:application/json \
+//!     http://127.0.0.1:3000/api/auth/send-otp
 //! ```
 //!
 //! The code appears on this console.
 
 use std::{error::Error, io, net::SocketAddr, sync::Arc};
 
+use arc_swap::ArcSwap;
 use axum::{
     Extension, Router,
     extract::{ConnectInfo, Request},
@@ -19,16 +21,90 @@ use axum::{
     routing::get,
 };
 use otp_gateway::{
-    AuthService, AuthSpec, AuthenticateLayer, Browsers, Client, Clock, Console, Gate,
-    IdentityLayer, IdentityNames, Keyring, Masters, Metrics, Outbox, Parts, Principal, Scheme, Sms,
-    Store, StoreSpec, TokenSpec, Tokens,
+    AuthService, AuthenticateLayer, Backend, Browsers, Client, Clock, Console, Gate, IdentityLayer,
+    IdentityNames, Keyring, Master, Masters, Metrics, Outbox, Parts, Principal, Scheme, Secret,
+    Sms, Store, StoreSpec, Tokens, config::Loaded,
 };
+use tower::{ServiceBuilder, ServiceExt};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
-    let app = app(Sms::Console(Console::new(Box::new(io::stdout())))).await?;
-    let app = app.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, app).await?;
+    let console = Sms::Console(Console::new(Box::new(io::stdout())));
+    // In earnest: 32 random bytes that stay the same over restarts and instances.
+    let app = app(console, &Secret::new([7; 32])).await?;
+    axum::serve(
+        listener,
+        app.into_make_service_with_connect_info::<SocketAddr>(),
+    )
+    .await?;
     Ok(())
+}
+
+/// The whole app: its own routes, and login in front of some of them.
+pub async fn app(sms: Sms, secret: &Secret) -> Result<Router, Box<dyn Error>> {
+    // The settings are those of gateway.toml, and so are the defaults of all that is not said.
+    let settings: Loaded = "otp.countries = [\"+1\", \"+44\"]".parse()?;
+    let live = settings.config.live;
+    let clock = Clock::System;
+    let metrics = Metrics::new();
+    let masters = Arc::new(Masters::new(Master::new(secret)?, Vec::new()));
+    let keys = Keyring::ephemeral(live.keys.algorithm)?;
+    let tokens = Tokens::new(live.tokens, &masters, Arc::new(ArcSwap::from_pointee(keys)));
+    let store = StoreSpec {
+        backend: Backend::Memory,
+        ..settings.config.fixed.store
+    };
+    let store = Store::open(&store, clock.clone()).await?;
+    let gate = Gate::new(
+        tokens.clone(),
+        &store.revocations(),
+        Browsers::default(),
+        clock.clone(),
+    );
+    let (outbox, sending) = Outbox::new(sms, 100, metrics.clone());
+    tokio::spawn(sending);
+
+    let auth = AuthService::new(Parts {
+        spec: live.auth,
+        store,
+        tokens,
+        outbox,
+        masters,
+        metrics,
+        clock,
+    });
+    let members_only = ServiceBuilder::new()
+        .layer(AuthenticateLayer::required(gate))
+        .layer(IdentityLayer::new(IdentityNames::default()));
+    Ok(Router::new()
+        .route("/me", get(who_am_i))
+        .route("/headers", get(what_an_old_handler_sees))
+        .layer(members_only)
+        .route("/", get(|| async { "Anybody may read this.\n" }))
+        .fallback_service(auth.map_response(|reply| reply.map(axum::body::Body::new)))
+        .layer(from_fn(tell_who_is_connected)))
+}
+
+/// New code asks for the principal.
+async fn who_am_i(Extension(principal): Extension<Principal>) -> String {
+    format!("You are {}.\n", principal.subject())
+}
+
+/// Old code goes on reading headers, which no client can forge.
+async fn what_an_old_handler_sees(headers: HeaderMap) -> String {
+    let phone = headers.get("x-auth-phone").and_then(|v| v.to_str().ok());
+    format!("Your number is {}.\n", phone.unwrap_or("unknown"))
+}
+
+/// The auth service counts requests by client, so it must be told who that is. Behind a proxy,
+/// this is the place to read what the proxy says.
+async fn tell_who_is_connected(
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let client = Client::new(peer.ip(), Scheme::Http);
+    request.extensions_mut().insert(client);
+    next.run(request).await
 }

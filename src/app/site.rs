@@ -1,6 +1,6 @@
 //! The stacks: what every request passes, in order, on one screen. Only this file knows that order.
 
-use std::{convert::Infallible, net::SocketAddr, rc::Rc, sync::Arc};
+use std::{convert::Infallible, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -33,7 +33,7 @@ use crate::{
         http::Shard,
         metrics::Metrics,
     },
-    proxy::{self, Download, Terms, Upstream, UpstreamSpec},
+    proxy::{Download, Exchange, Terms, Upstream, UpstreamSpec},
     reject::{Code, Reject},
     store::revocations::Revocations,
     token::Tokens,
@@ -167,32 +167,38 @@ impl Site {
         Response = Response<Body<Download>>,
         Error = Infallible,
         Future: 'static,
-    > + Clone
-    + use<> {
+    > + use<> {
         let upstreams = Rc::clone(&self.upstreams);
         let body_idle = self.limits.body_idle;
         service_fn(move |request: Request<Incoming>| {
-            let way = match request.extensions().get::<Destination>() {
-                Some(Destination::Route(route)) => {
-                    let terms = Terms {
-                        max_body: route.max_body,
-                        body_idle,
-                        response_timeout: route.response_timeout,
-                    };
-                    upstreams
-                        .get(route.upstream)
-                        .map(|up| (Rc::clone(up), terms))
-                }
-                Some(Destination::Auth | Destination::Refused(_)) | None => None,
-            };
+            let prepared = prepare(&upstreams, body_idle, request);
             async move {
-                Ok(match way {
-                    Some((upstream, terms)) => proxy::forward(&upstream, request, terms).await,
-                    None => Reject::new(Code::NotFound, "No route leads here.").into_response(),
+                Ok(match prepared {
+                    Ok(mut exchange) => exchange.run().await,
+                    Err(reject) => reject.into_response(),
                 })
             }
         })
     }
+}
+
+/// The exchange that the request's route leads to.
+fn prepare(
+    upstreams: &[Rc<Upstream>],
+    body_idle: Duration,
+    request: Request<Incoming>,
+) -> Result<Exchange, Reject> {
+    let nowhere = || Reject::new(Code::NotFound, "No route leads here.");
+    let Some(Destination::Route(route)) = request.extensions().get::<Destination>() else {
+        return Err(nowhere());
+    };
+    let terms = Terms {
+        max_body: route.max_body,
+        body_idle,
+        response_timeout: route.response_timeout,
+    };
+    let upstream = upstreams.get(route.upstream).ok_or_else(nowhere)?;
+    Exchange::new(Rc::clone(upstream), request, terms)
 }
 
 /// What a connection talks to.
@@ -202,8 +208,7 @@ pub trait Door:
         Response = Response<Self::Answer>,
         Error = Infallible,
         Future: 'static,
-    > + Clone
-    + 'static
+    > + 'static
 {
     /// The body of its answers.
     type Answer: HttpBody<Data = Bytes, Error = hyper::Error> + 'static;
@@ -211,7 +216,7 @@ pub trait Door:
 
 impl<S, B> Door for S
 where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + 'static,
     S::Future: 'static,
     B: HttpBody<Data = Bytes, Error = hyper::Error> + 'static,
 {

@@ -35,6 +35,7 @@ use std::{
     net::SocketAddr,
     num::NonZeroUsize,
     path::{Path, PathBuf},
+    str::FromStr,
     sync::Arc,
 };
 
@@ -214,6 +215,15 @@ impl Source {
 
     fn resolve(&self, file: &str, text: &str, env: Env) -> Result<Loaded, Problems> {
         resolve(Document::parse(file, text, env)?, &self.flags)
+    }
+}
+
+impl FromStr for Loaded {
+    type Err = Problems;
+
+    /// What a file with this text would be, for whoever has no file.
+    fn from_str(text: &str) -> Result<Self, Problems> {
+        Source::default().resolve("(text)", text, env)
     }
 }
 

@@ -6,10 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{
-    HeaderMap, HeaderName, HeaderValue, Request,
-    header::{FORWARDED, HOST},
-};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, header::HOST};
 use tower::{Layer, Service};
 
 use crate::net::peer::{Client, Peer, Scheme, TrustedProxies};
@@ -18,16 +15,19 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
-/// What only a proxy may say. Removed when it comes from anybody else.
-pub const FORWARDING_HEADERS: [HeaderName; 7] = [
-    FORWARDED,
-    X_FORWARDED_FOR,
-    X_FORWARDED_PROTO,
-    X_FORWARDED_HOST,
-    HeaderName::from_static("x-forwarded-port"),
-    HeaderName::from_static("x-forwarded-prefix"),
-    HeaderName::from_static("x-real-ip"),
-];
+/// Whether a header says what only a proxy may say.
+pub fn is_forwarding(name: &str) -> bool {
+    matches!(
+        name,
+        "forwarded"
+            | "x-forwarded-for"
+            | "x-forwarded-host"
+            | "x-forwarded-port"
+            | "x-forwarded-prefix"
+            | "x-forwarded-proto"
+            | "x-real-ip"
+    )
+}
 
 /// Puts [`Client`] into the request and rewrites `X-Forwarded-For`, `-Proto` and `-Host` for the app.
 #[derive(Debug, Clone)]
@@ -53,8 +53,11 @@ impl ClientLayer {
         if self.peer.is_trusted {
             return self.believe(headers, authority);
         }
-        for name in &FORWARDING_HEADERS {
-            headers.remove(name);
+        if headers.keys().any(|name| is_forwarding(name.as_str())) {
+            let told = headers.keys().filter(|name| is_forwarding(name.as_str()));
+            for name in told.cloned().collect::<Vec<HeaderName>>() {
+                headers.remove(name);
+            }
         }
         headers.insert(X_FORWARDED_FOR, self.peer.text.clone());
         headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("http"));

@@ -241,6 +241,9 @@ fn meets(access: &Access, demands: &Demands, now: Timestamp) -> Result<(), Rejec
             ));
         }
     }
+    if demands.scopes.is_empty() && demands.claims.is_empty() {
+        return Ok(());
+    }
     let scope = access.claims.get("scope").and_then(Value::as_str);
     let has_scope =
         |wanted: &String| scope.is_some_and(|scope| scope.split(' ').any(|one| one == wanted));

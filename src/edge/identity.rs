@@ -11,7 +11,7 @@ use tower::{Layer, Service};
 
 use crate::{
     edge::{
-        client::FORWARDING_HEADERS,
+        client::is_forwarding,
         destination::Destination,
         gate::{Credential, Principal},
     },
@@ -107,11 +107,9 @@ impl IdentityLayer {
     fn strip(&self, headers: &mut HeaderMap) {
         let is_forged = |name: &HeaderName| {
             let name = name.as_str();
+            let is_unusual = || name.bytes().any(|b| b == b'_' || b == b'.');
             self.protected.iter().any(|ours| folds_to(name, ours))
-                || (name.bytes().any(|b| b == b'_' || b == b'.')
-                    && FORWARDING_HEADERS
-                        .iter()
-                        .any(|ours| folds_to(name, ours.as_str())))
+                || (is_unusual() && is_forwarding(&fold(name).collect::<String>()))
         };
         let forged: Vec<HeaderName> = headers.keys().filter(|n| is_forged(n)).cloned().collect();
         for name in forged {

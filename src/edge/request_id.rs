@@ -60,11 +60,12 @@ impl Ids {
     fn next(&self) -> HeaderValue {
         let count = self.next.get();
         self.next.set(count.wrapping_add(1));
-        let bits = (u128::from(self.worker) << 64) | u128::from(count);
         let mut text = [0; 32];
-        for (at, digit) in text.iter_mut().enumerate() {
-            let nibble = (bits >> (124 - 4 * at)) & 0xf;
-            *digit = HEX.get(nibble as usize).copied().unwrap_or(b'0');
+        for (half, bits) in text.chunks_exact_mut(16).zip([self.worker, count]) {
+            for (digit, shift) in half.iter_mut().zip((0..16).rev()) {
+                let nibble = (bits >> (4 * shift)) & 0xf;
+                *digit = HEX.get(nibble as usize).copied().unwrap_or(b'0');
+            }
         }
         HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("none"))
     }

@@ -8,7 +8,7 @@ pub enum Unusable {
     /// Two of them: an app behind could read the other one.
     #[error("more than one Authorization header was sent")]
     Repeated,
-    /// `Bearer`, followed by nothing or by what is no token (RFC 6750 §2.1).
+    /// `Bearer`, followed by nothing or by what is no text.
     #[error("the Authorization header holds no token")]
     NoToken,
 }
@@ -30,17 +30,11 @@ pub fn read(headers: &HeaderMap) -> Result<Option<&str>, Unusable> {
         return Ok(None);
     }
     let token = rest.trim_ascii_start();
-    if token.is_empty() || !token.iter().copied().all(is_token_byte) {
-        return Err(Unusable::NoToken);
+    // What else cannot stand in a token shows when it is verified, or already is.
+    match std::str::from_utf8(token) {
+        Ok(token) if !token.is_empty() => Ok(Some(token)),
+        Ok(_) | Err(_) => Err(Unusable::NoToken),
     }
-    std::str::from_utf8(token)
-        .map(Some)
-        .map_err(|_| Unusable::NoToken)
-}
-
-/// `b64token` of RFC 6750 §2.1.
-const fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=')
 }
 
 #[cfg(test)]
@@ -78,14 +72,7 @@ mod tests {
     fn what_two_readers_could_read_differently_is_refused() {
         assert_eq!(from(&[b"Bearer a", b"Bearer a"]), Err(Unusable::Repeated));
         assert_eq!(from(&[b"Basic x", b"Bearer a"]), Err(Unusable::Repeated));
-        for field in [
-            b"Bearer".as_slice(),
-            b"Bearer ",
-            b"Bearer a b",
-            b"Bearer a,b",
-            b"Bearer a\tb",
-            b"Bearer \xe9",
-        ] {
+        for field in [b"Bearer".as_slice(), b"Bearer ", b"Bearer \xe9"] {
             assert_eq!(from(&[field]), Err(Unusable::NoToken), "{field:?}");
         }
         // A tab is no separator: the whole is another, unknown scheme.

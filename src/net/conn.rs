@@ -1,7 +1,7 @@
 //! One client connection: HTTP/1.1 or HTTP/2 in the clear, its deadlines, its graceful end; knows nothing of what is served.
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     convert::Infallible,
     error::Error as StdError,
     future::poll_fn,
@@ -45,7 +45,7 @@ const MAX_STREAMS: u32 = 100;
 /// back-pressure in them, they are always ready.
 pub async fn serve<S, B>(mut stream: TcpStream, service: S, progress: Rc<Progress>, limits: &Limits)
 where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + 'static,
     S::Future: 'static,
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
@@ -66,7 +66,7 @@ where
     progress.speaks(version);
     let io = TokioIo::new(Watched::new(stream, first, Rc::clone(&progress)));
     let service = Tracked {
-        service,
+        service: RefCell::new(service),
         progress: Rc::clone(&progress),
     };
     match version {
@@ -141,7 +141,7 @@ trait Drain: Future {
 
 impl<S, B> Drain for http1::Connection<TokioIo<Watched>, Tracked<S>>
 where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone,
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
@@ -152,7 +152,7 @@ where
 
 impl<S, B> Drain for http2::Connection<TokioIo<Watched>, Tracked<S>, LocalExecutor>
 where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + 'static,
     S::Future: 'static,
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
@@ -192,15 +192,14 @@ impl<C: Drain<Output = hyper::Result<()>>> Future for Serving<C> {
 }
 
 /// The service of one connection, keeping its [`Progress`] informed.
-#[derive(Clone)]
 struct Tracked<S> {
-    service: S,
+    service: RefCell<S>,
     progress: Rc<Progress>,
 }
 
 impl<S, B> hyper::service::Service<Request<Incoming>> for Tracked<S>
 where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone,
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
 {
     type Response = Response<TrackedBody<B>>;
     type Error = Infallible;
@@ -209,7 +208,7 @@ where
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         TrackedFuture {
             in_flight: Cell::new(Some(self.progress.begin())),
-            response: self.service.clone().call(request),
+            response: self.service.borrow_mut().call(request),
         }
     }
 }

@@ -1,39 +1,44 @@
 //! Headers that belong to one connection and must not travel past it (RFC 9110 §7.6.1), in either direction.
 
-use http::{
-    HeaderMap, HeaderName,
-    header::{CONNECTION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE},
-};
-
-/// Removed whether `Connection` names them or not.
-const ALWAYS: [HeaderName; 7] = [
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION,
-    TE,
-    TRANSFER_ENCODING,
-    UPGRADE,
-];
+use http::{HeaderMap, HeaderName, header::CONNECTION};
 
 /// Removes them all, also those named by any of several `Connection` lines. Headers of our own must
 /// be added afterwards, or a client could have them removed by naming them.
 pub fn strip(headers: &mut HeaderMap) {
-    if headers.contains_key(CONNECTION) {
-        let named: Vec<HeaderName> = headers
-            .get_all(CONNECTION)
-            .iter()
-            .flat_map(|line| line.as_bytes().split(|b| *b == b','))
-            .filter_map(|token| HeaderName::from_bytes(token.trim_ascii()).ok())
-            .collect();
-        for name in named {
-            headers.remove(name);
-        }
-        headers.remove(CONNECTION);
+    // Most requests and answers have none of them; one pass over the names costs less than a
+    // look-up of each.
+    if !headers.keys().any(|name| is_hop_by_hop(name.as_str())) {
+        return;
     }
-    for name in &ALWAYS {
+    let named_by_connection = headers
+        .get_all(CONNECTION)
+        .iter()
+        .flat_map(|line| line.as_bytes().split(|b| *b == b','))
+        .filter_map(|token| HeaderName::from_bytes(token.trim_ascii()).ok());
+    let of_this_connection: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| is_hop_by_hop(name.as_str()))
+        .cloned()
+        .chain(named_by_connection)
+        .collect();
+    for name in of_this_connection {
         headers.remove(name);
     }
+}
+
+/// Whether a header is removed although `Connection` does not name it.
+fn is_hop_by_hop(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "keep-alive"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "proxy-connection"
+            | "te"
+            | "transfer-encoding"
+            | "upgrade"
+    )
 }
 
 #[cfg(test)]

@@ -6,31 +6,31 @@ use std::{
     time::Duration,
 };
 
+use socket2::{Domain, Socket, Type};
 use tokio::{
-    net::{TcpListener, TcpSocket, TcpStream},
+    net::{TcpListener, TcpStream},
     time::sleep,
 };
 
 /// Connections the kernel keeps for us while a worker is busy.
-const BACKLOG: u32 = 4096;
+const BACKLOG: i32 = 4096;
 
 /// How long to wait after the process ran out of file descriptors: until some connection ends.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(50);
 
 /// Binds `count` sockets to one address (`SO_REUSEPORT`); port 0 becomes the same free port for all.
+/// They are non-blocking, ready for a runtime that need not exist yet.
 pub fn bind(address: SocketAddr, count: usize) -> io::Result<Vec<StdListener>> {
     let mut sockets = Vec::with_capacity(count);
     let mut address = address;
     for _ in 0..count {
-        let socket = if address.is_ipv4() {
-            TcpSocket::new_v4()?
-        } else {
-            TcpSocket::new_v6()?
-        };
-        socket.set_reuseaddr(true)?;
-        socket.set_reuseport(true)?;
-        socket.bind(address)?;
-        let listener = socket.listen(BACKLOG)?.into_std()?;
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        socket.set_reuse_address(true)?;
+        socket.set_reuse_port(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        let listener = StdListener::from(socket);
         address = listener.local_addr()?;
         sockets.push(listener);
     }

@@ -16,6 +16,7 @@ use crate::{
     body::Body,
     net::hop_by_hop,
     proxy::{body::Upload, error::Error, upstream::Lease},
+    reject::Reject,
 };
 
 /// One app, as it is configured.
@@ -70,50 +71,72 @@ pub struct Terms {
     pub response_timeout: Duration,
 }
 
-/// Sends `request` to `upstream` and gives back its answer, or a refusal that says what failed.
-///
-/// A request that finds its pooled connection closed is sent again on another one, but only when
-/// none of it had been sent: nothing is ever done twice.
-pub async fn forward(
-    upstream: &Rc<Upstream>,
-    request: Request<Incoming>,
-    terms: Terms,
-) -> Response<Body<Download>> {
-    match try_forward(upstream, request, terms).await {
-        Ok(response) => response,
-        Err(error) => {
-            tracing::debug!(upstream = %upstream.name(), %error, "no answer from the app");
-            crate::reject::Reject::from(error).into_response()
-        }
-    }
+/// One request on its way to an app, and its answer.
+#[derive(Debug)]
+pub struct Exchange {
+    upstream: Rc<Upstream>,
+    /// Taken while it is being sent.
+    request: Option<Request<Upload>>,
+    response_timeout: Duration,
 }
 
-async fn try_forward(
-    upstream: &Rc<Upstream>,
-    request: Request<Incoming>,
-    terms: Terms,
-) -> Result<Response<Body<Download>>, Error> {
-    let (mut parts, incoming) = request.into_parts();
-    let upload = Upload::new(incoming, terms)?;
-    to_origin_form(&mut parts)?;
-    let mut request = Request::from_parts(parts, upload);
-    loop {
-        let mut lease = upstream.lease().await?;
+impl Exchange {
+    /// Prepares `request` for `upstream`; refuses one that cannot be sent, before anything is.
+    pub fn new(
+        upstream: Rc<Upstream>,
+        request: Request<Incoming>,
+        terms: Terms,
+    ) -> Result<Self, Reject> {
+        let (mut parts, incoming) = request.into_parts();
+        let upload = Upload::new(incoming, terms)?;
+        to_origin_form(&mut parts)?;
+        Ok(Self {
+            upstream,
+            request: Some(Request::from_parts(parts, upload)),
+            response_timeout: terms.response_timeout,
+        })
+    }
+
+    /// Sends the request and gives back the app's answer, or a refusal that says what failed.
+    ///
+    /// A request that finds its pooled connection closed is sent again on another one, but only
+    /// when none of it had been sent: nothing is ever done twice.
+    pub async fn run(&mut self) -> Response<Body<Download>> {
+        loop {
+            match self.attempt().await {
+                Ok(Some(response)) => return response,
+                Ok(None) => {}
+                Err(error) => {
+                    let upstream = self.upstream.name();
+                    tracing::debug!(%upstream, %error, "no answer from the app");
+                    return Reject::from(error).into_response();
+                }
+            }
+        }
+    }
+
+    /// `None` when the request was not sent and may be tried again.
+    async fn attempt(&mut self) -> Result<Option<Response<Body<Download>>>, Error> {
+        let mut lease = self.upstream.lease().await?;
+        let Some(request) = self.request.take() else {
+            return Err(Error::Target);
+        };
         request
-            .body_mut()
-            .sent_under(lease.alarm(), terms.response_timeout);
-        let watch = request.body().watch();
+            .body()
+            .sent_under(lease.alarm(), self.response_timeout);
+        let upload = request.body().watch();
         match lease.sender().try_send_request(request).await {
             Ok(response) => {
-                watch.answered();
-                return Ok(receive(response, lease, watch));
+                upload.answered();
+                Ok(Some(receive(response, lease, upload)))
             }
             Err(mut failed) => match failed.take_message() {
-                // The connection had ended before the request got on it.
-                Some(unsent) if lease.was_used_before() => request = unsent,
-                Some(_) | None => {
-                    return Err(Error::of_exchange(failed.into_error(), &lease, &watch));
+                // The app had closed the connection before the request got on it.
+                Some(unsent) if lease.was_used_before() => {
+                    self.request = Some(unsent);
+                    Ok(None)
                 }
+                Some(_) | None => Err(Error::of_exchange(failed.into_error(), &lease, &upload)),
             },
         }
     }

@@ -112,7 +112,8 @@ impl Endpoint {
         loop {
             let pooled = self.idle.borrow_mut().pop();
             let Some(mut connection) = pooled else {
-                return self.connect().await;
+                // Rare, and large as a future: kept out of every request's own.
+                return Box::pin(self.connect()).await;
             };
             // Just returned, hyper may need one more turn to be ready; a closed one never will be.
             if connection.sender.is_ready() || connection.sender.ready().await.is_ok() {
