@@ -269,7 +269,13 @@ impl Policy {
     fn may_send_again(&self, live: &Live, now: Timestamp) -> bool {
         now < self.expires_at(live.started_at, live.sent_at)
             && now + self.ttl / 2 <= live.started_at + self.max_age
-            && live.challenges.iter().any(|c| c.wrong < self.max_attempts)
+            && self.is_answerable(live)
+    }
+
+    /// Whether a challenge on this code is left unburnt. Without one the code is dead for strangers
+    /// too: else whoever burnt a challenge would name another one and guess on.
+    fn is_answerable(&self, live: &Live) -> bool {
+        live.challenges.iter().any(|c| c.wrong < self.max_attempts)
     }
 }
 
@@ -329,6 +335,7 @@ impl PhoneRecord {
         if now >= policy.expires_at(live.started_at, live.sent_at) {
             return nothing;
         }
+        let is_answerable = policy.is_answerable(live);
         let own = live
             .challenges
             .iter_mut()
@@ -342,7 +349,7 @@ impl PhoneRecord {
         let right = answer.tags.contains(&live.tag);
 
         let Some(challenge) = own else {
-            if policy.require_challenge || spent {
+            if policy.require_challenge || spent || !is_answerable {
                 return nothing;
             }
             let at = self

@@ -3,3 +3,6 @@
 mod stage;
 
 mod login;
+mod send_otp;
+mod strangers;
+mod verify_otp;

@@ -162,6 +162,20 @@ impl Answer {
         set.map(|cookie| cookie.to_str().expect("text")).collect()
     }
 
+    /// The challenge that was begun.
+    pub fn challenge(&self) -> String {
+        let body = self.json();
+        body["challenge_id"].as_str().expect("an id").to_owned()
+    }
+
+    /// Asserts that a code was found wrong, and how many attempts are said to be left.
+    #[track_caller]
+    pub fn is_wrong_code(&self, attempts_left: Option<u32>) {
+        self.is_refused(400, "invalid_otp");
+        let left = self.json().get("attempts_left").cloned();
+        assert_eq!(left, attempts_left.map(Value::from));
+    }
+
     /// The fields that a 422 names, in their order.
     #[track_caller]
     pub fn wrong_fields(&self) -> Vec<String> {

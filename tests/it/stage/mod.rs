@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod inbox;
+pub mod jwt;
 pub mod upstream;
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
