@@ -2,7 +2,10 @@
 
 mod stage;
 
+mod limits;
 mod login;
+mod logout;
+mod refresh;
 mod send_otp;
 mod strangers;
 mod verify_otp;
