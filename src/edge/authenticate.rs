@@ -129,3 +129,6 @@ where
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -76,7 +76,7 @@ impl Map {
                 "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
             ));
         }
-        let path = CanonicalPath::parse(parts.uri.path()).map_err(|why| refuse(&why))?;
+        let path = CanonicalPath::parse(parts.uri.path()).map_err(refuse)?;
         let encoded_separator = path.has_encoded_separator();
         let destination = {
             let host = host_of(&parts.uri, &parts.headers, parts.version)?;
@@ -85,7 +85,7 @@ impl Map {
         if encoded_separator
             && !matches!(&destination, Destination::Route(route) if route.allow_encoded)
         {
-            return Err(refuse(&Ambiguity::EncodedSlash));
+            return Err(refuse(Ambiguity::EncodedSlash));
         }
         if path.is_rewritten() {
             let canonical = path.as_str().to_owned();
@@ -152,10 +152,14 @@ fn host_of<'a>(
     };
     let Some(authority) = uri.authority() else {
         return match named {
-            None if version >= Version::HTTP_11 => Err(bad("The request has no Host header.")),
+            None if version >= Version::HTTP_11 => Err(bad("The request names no host.")),
             named => Ok(named),
         };
     };
+    // An absolute target does not make up for the header.
+    if named.is_none() && version == Version::HTTP_11 {
+        return Err(bad("The request has no Host header."));
+    }
     let target = canonical_host(authority.as_str())
         .ok_or_else(|| bad("The target does not name a host."))?;
     match named {
@@ -181,7 +185,7 @@ fn rewrite(uri: &mut Uri, mut path: String) -> Result<(), Reject> {
     Ok(())
 }
 
-fn refuse(why: &Ambiguity) -> Reject {
+fn refuse(why: Ambiguity) -> Reject {
     let mut detail = why.to_string();
     detail.replace_range(
         ..1,
@@ -221,3 +225,6 @@ where
         self.inner.call(Request::from_parts(parts, body))
     }
 }
+
+#[cfg(test)]
+mod tests;

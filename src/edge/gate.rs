@@ -269,19 +269,30 @@ fn is_upgrade(headers: &HeaderMap) -> bool {
     headers.contains_key(http::header::UPGRADE)
 }
 
+/// `text` as a header's value, if it arrives at every app as what it is: visible ASCII and blanks
+/// inside. What lies beyond ASCII is read in one encoding here and in another there, and blanks at
+/// the ends are no part of a value (RFC 9110 §5.5).
+pub fn header_value(text: &str) -> Option<HeaderValue> {
+    let is_plain = text.bytes().all(|b| b == b' ' || b.is_ascii_graphic());
+    let keeps_its_ends = text.trim_ascii().len() == text.len();
+    (is_plain && keeps_its_ends)
+        .then(|| HeaderValue::from_str(text).ok())
+        .flatten()
+}
+
 impl TryFrom<Access> for Verified {
     type Error = Reject;
 
     /// A subject that no header can carry would reach the app as somebody else or as nobody.
     fn try_from(access: Access) -> Result<Self, Reject> {
-        let value = |text: &str| HeaderValue::from_str(text).ok();
-        let subject = value(&access.subject).ok_or_else(|| {
+        let subject = header_value(&access.subject).ok_or_else(|| {
             Reject::token(Code::InvalidToken, "The token's subject is not usable.")
         })?;
         Ok(Self {
             subject,
-            phone: access.phone.as_deref().and_then(value),
-            session: value(&access.session.to_string()).unwrap_or(HeaderValue::from_static("")),
+            phone: access.phone.as_deref().and_then(header_value),
+            session: header_value(&access.session.to_string())
+                .unwrap_or(HeaderValue::from_static("")),
             access,
         })
     }
@@ -337,3 +348,6 @@ impl fmt::Debug for Gate {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{HeaderMap, HeaderName, HeaderValue, Request, header::AUTHORIZATION};
+use http::{HeaderMap, HeaderName, Request, header::AUTHORIZATION};
 use serde_json::Value;
 use tower::{Layer, Service};
 
@@ -13,7 +13,7 @@ use crate::{
     edge::{
         client::is_forwarding,
         destination::Destination,
-        gate::{Credential, Principal},
+        gate::{Credential, Principal, header_value},
     },
     net::{cookies, hop_by_hop},
 };
@@ -126,12 +126,12 @@ impl IdentityLayer {
         }
         for (claim, name) in &names.claims {
             let value = match principal.access().claims.get(claim) {
-                Some(Value::String(text)) => HeaderValue::from_str(text),
-                Some(other) => HeaderValue::from_str(&other.to_string()),
-                None => continue,
+                Some(Value::String(text)) => header_value(text),
+                Some(other) => header_value(&other.to_string()),
+                None => None,
             };
             // A value that no header can carry stays away rather than arrive changed.
-            if let Ok(value) = value {
+            if let Some(value) = value {
                 headers.insert(name.clone(), value);
             }
         }
@@ -181,3 +181,6 @@ where
         self.inner.call(request)
     }
 }
+
+#[cfg(test)]
+mod tests;

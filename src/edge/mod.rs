@@ -29,3 +29,6 @@ pub mod login_redirect;
 mod token_cache;
 
 pub mod identity;
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,19 @@
 //! Headers that belong to one connection and must not travel past it (RFC 9110 §7.6.1), in either direction.
 
-use http::{HeaderMap, HeaderName, header::CONNECTION};
+use http::{
+    HeaderMap, HeaderName,
+    header::{CONNECTION, FORWARDED, HOST},
+};
+
+/// Never removed because `Connection` names it, and neither is any `X-Forwarded-*`: a client could
+/// otherwise take away what the gateway tells the app about it, and pass for the gateway itself. No
+/// field that is meant for everybody on the way may be named there anyhow (RFC 9110 §7.6.1).
+const NEVER: [HeaderName; 4] = [
+    FORWARDED,
+    HOST,
+    HeaderName::from_static("x-real-ip"),
+    HeaderName::from_static("x-request-id"),
+];
 
 /// Removes them all, also those named by any of several `Connection` lines. Headers of our own must
 /// be added afterwards, or a client could have them removed by naming them.
@@ -14,7 +27,8 @@ pub fn strip(headers: &mut HeaderMap) {
         .get_all(CONNECTION)
         .iter()
         .flat_map(|line| line.as_bytes().split(|b| *b == b','))
-        .filter_map(|token| HeaderName::from_bytes(token.trim_ascii()).ok());
+        .filter_map(|token| HeaderName::from_bytes(token.trim_ascii()).ok())
+        .filter(|name| !NEVER.contains(name) && !name.as_str().starts_with("x-forwarded-"));
     let of_this_connection: Vec<HeaderName> = headers
         .keys()
         .filter(|name| is_hop_by_hop(name.as_str()))
