@@ -95,6 +95,16 @@ fn a_stranger_has_as_many_attempts_as_a_challenge() {
 }
 
 #[test]
+fn a_code_without_a_challenge_left_is_dead_for_strangers_too() {
+    let mut scene = Scene::new(POLICY);
+    scene.burn(1);
+    let invented = Some(ChallengeId::new([0xee; 16]));
+    for client in [1, 2] {
+        assert_eq!(scene.guess(client, invented, Guess::Right), UNKNOWN);
+    }
+}
+
+#[test]
 fn the_wrong_answers_of_a_day_count_over_challenges_and_codes() {
     let mut scene = Scene::new(POLICY);
     for _ in 0..4 {

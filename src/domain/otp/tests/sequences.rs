@@ -142,6 +142,7 @@ impl Books {
                 challenges.find(|c| c.whose == id).map_or(0, |c| c.judged)
             }
             Account::Stranger(_) if policy.require_challenge || strangers_spent => return false,
+            Account::Stranger(_) if live.is_burnt(policy) => return false,
             Account::Stranger(client) => live.stranger(client).judged,
         };
         !spent && judged < policy.max_attempts
@@ -159,6 +160,12 @@ impl Books {
 impl Seen {
     fn end(&self, policy: &Policy) -> Timestamp {
         (self.last_sent + policy.ttl).min(self.first_sent + policy.max_age)
+    }
+
+    /// Whether nobody has a challenge left that could be answered.
+    fn is_burnt(&self, policy: &Policy) -> bool {
+        let mut known = self.challenges.iter().rev().take(MAX_CHALLENGES);
+        known.all(|c| c.judged >= policy.max_attempts)
     }
 
     fn stranger(&mut self, client: u8) -> &mut Tally<u8> {
