@@ -53,10 +53,12 @@ pub async fn answer(desk: &Desk, call: &Call, fields: Fields) -> Result<Reply, R
 /// Reads `mobile_number` and the `country_code` that a national number needs.
 pub fn phone(fields: &mut Fields, spec: &Spec) -> Option<Phone> {
     let country = match fields.optional("country_code") {
-        Some(text) => fields.parsed("country_code", text.parse::<CallingCode>())?,
-        None => spec.default_country,
+        Some(text) => fields.parsed("country_code", text.parse::<CallingCode>()),
+        None => Some(spec.default_country),
     };
-    let text = fields.required("mobile_number")?;
+    // Read even when the country is wrong: everything that is missing is named at once.
+    let text = fields.required("mobile_number");
+    let (country, text) = (country?, text?);
     fields.parsed("mobile_number", Phone::parse(&text, country))
 }
 

@@ -2,10 +2,15 @@
 
 mod stage;
 
+mod bad_bodies;
+mod bad_input;
+mod forged_tokens;
+mod identity;
 mod limits;
 mod login;
 mod logout;
 mod refresh;
 mod send_otp;
+mod sessions;
 mod strangers;
 mod verify_otp;
