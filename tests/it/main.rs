@@ -2,6 +2,8 @@
 
 mod stage;
 
+mod house;
+
 mod bad_bodies;
 mod bad_input;
 mod forged_tokens;
