@@ -1,5 +1,7 @@
 //! Scenarios against a whole gateway, named as sentences.
 
+#![cfg(test)]
+
 mod stage;
 
 mod house;
