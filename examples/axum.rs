@@ -65,15 +65,18 @@ pub async fn app(sms: Sms, secret: &Secret) -> Result<Router, Box<dyn Error>> {
     let (outbox, sending) = Outbox::new(sms, 100, metrics.clone());
     tokio::spawn(sending);
 
-    let auth = AuthService::new(Parts {
-        spec: live.auth,
-        store,
-        tokens,
-        outbox,
-        masters,
-        metrics,
-        clock,
-    });
+    let auth = ServiceExt::<Request>::map_response(
+        AuthService::new(Parts {
+            spec: live.auth,
+            store,
+            tokens,
+            outbox,
+            masters,
+            metrics,
+            clock,
+        }),
+        |reply| reply.map(axum::body::Body::new),
+    );
     let members_only = ServiceBuilder::new()
         .layer(AuthenticateLayer::required(gate))
         .layer(IdentityLayer::new(IdentityNames::default()));
@@ -82,7 +85,7 @@ pub async fn app(sms: Sms, secret: &Secret) -> Result<Router, Box<dyn Error>> {
         .route("/headers", get(what_an_old_handler_sees))
         .layer(members_only)
         .route("/", get(|| async { "Anybody may read this.\n" }))
-        .fallback_service(auth.map_response(|reply| reply.map(axum::body::Body::new)))
+        .fallback_service(auth)
         .layer(from_fn(tell_who_is_connected)))
 }
 

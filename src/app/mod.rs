@@ -265,7 +265,7 @@ async fn assemble(
     let directory = KeyDirectory {
         path: live.keys.dir.clone(),
         algorithm: live.keys.algorithm,
-        keep_retired: live.tokens.access_ttl + live.tokens.leeway,
+        keep_retired: live.tokens.access_ttl + live.tokens.leeway + keys::TAKE_OVER,
     };
     let keys = Arc::new(ArcSwap::from_pointee(directory.open(clock.now())?));
     let store = Store::open(&fixed.store, clock.clone()).await?;

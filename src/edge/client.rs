@@ -49,9 +49,9 @@ impl ClientLayer {
         Self { peer, trusted }
     }
 
-    fn identify(&self, headers: &mut HeaderMap, authority: Option<&str>) -> Client {
+    fn identify(&self, headers: &mut HeaderMap, host: Option<HeaderValue>) -> Client {
         if self.peer.is_trusted {
-            return self.believe(headers, authority);
+            return self.believe(headers, host);
         }
         if headers.keys().any(|name| is_forwarding(name.as_str())) {
             let told = headers.keys().filter(|name| is_forwarding(name.as_str()));
@@ -61,12 +61,14 @@ impl ClientLayer {
         }
         headers.insert(X_FORWARDED_FOR, self.peer.text.clone());
         headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("http"));
-        name_host(headers, authority);
+        if let Some(host) = host {
+            headers.insert(X_FORWARDED_HOST, host);
+        }
         Client::new(self.peer.ip, Scheme::Http)
     }
 
     /// A trusted proxy speaks: its chain is read, and goes on with the proxy itself at its end.
-    fn believe(&self, headers: &mut HeaderMap, authority: Option<&str>) -> Client {
+    fn believe(&self, headers: &mut HeaderMap, host: Option<HeaderValue>) -> Client {
         let chain = headers
             .get_all(X_FORWARDED_FOR)
             .iter()
@@ -86,21 +88,20 @@ impl ClientLayer {
         let longer = HeaderValue::from_str(&longer).unwrap_or_else(|_| self.peer.text.clone());
         headers.insert(X_FORWARDED_FOR, longer);
         headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(scheme.as_str()));
-        if !headers.contains_key(X_FORWARDED_HOST) {
-            name_host(headers, authority);
+        if let Some(host) = host
+            && !headers.contains_key(X_FORWARDED_HOST)
+        {
+            headers.insert(X_FORWARDED_HOST, host);
         }
         client
     }
 }
 
 /// The host the client asked for: `:authority` in HTTP/2, `Host` in HTTP/1.1.
-fn name_host(headers: &mut HeaderMap, authority: Option<&str>) {
-    let host = match authority {
-        Some(authority) => HeaderValue::from_str(authority).ok(),
-        None => headers.get(HOST).cloned(),
-    };
-    if let Some(host) = host {
-        headers.insert(X_FORWARDED_HOST, host);
+fn asked_host<B>(request: &Request<B>) -> Option<HeaderValue> {
+    match request.uri().authority() {
+        Some(authority) => HeaderValue::from_str(authority.as_str()).ok(),
+        None => request.headers().get(HOST).cloned(),
     }
 }
 
@@ -127,12 +128,11 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<B>) -> S::Future {
-        let (mut parts, body) = request.into_parts();
-        let authority = parts.uri.authority().map(http::uri::Authority::as_str);
-        let client = self.layer.identify(&mut parts.headers, authority);
-        parts.extensions.insert(client);
-        self.inner.call(Request::from_parts(parts, body))
+    fn call(&mut self, mut request: Request<B>) -> S::Future {
+        let host = asked_host(&request);
+        let client = self.layer.identify(request.headers_mut(), host);
+        request.extensions_mut().insert(client);
+        self.inner.call(request)
     }
 }
 
@@ -151,7 +151,8 @@ mod tests {
         for (name, value) in lines {
             headers.append(*name, value.parse().expect("a value"));
         }
-        let client = ClientLayer::new(peer, trusted).identify(&mut headers, None);
+        let host = headers.get(HOST).cloned();
+        let client = ClientLayer::new(peer, trusted).identify(&mut headers, host);
         (client, headers)
     }
 

@@ -1,12 +1,14 @@
 //! Gives every request an id that goes to the app, to the logs and back to the client.
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
+    fmt::{self, Write},
     pin::Pin,
     rc::Rc,
     task::{Context, Poll, ready},
 };
 
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response};
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
@@ -21,6 +23,8 @@ pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub struct Ids {
     worker: u64,
     next: Cell<u64>,
+    /// Ids that were written and not given yet.
+    unused: RefCell<Bytes>,
 }
 
 /// Sets `X-Request-Id` on request and response. The client's own is believed only from a trusted
@@ -50,28 +54,43 @@ pin_project! {
 
 impl Ids {
     /// Ids that begin with `worker`, which must be random.
-    pub const fn new(worker: u64) -> Self {
+    pub fn new(worker: u64) -> Self {
         Self {
             worker,
             next: Cell::new(0),
+            unused: RefCell::new(Bytes::new()),
         }
     }
 
     fn next(&self) -> HeaderValue {
-        let count = self.next.get();
-        self.next.set(count.wrapping_add(1));
-        let mut text = [0; 32];
-        for (half, bits) in text.chunks_exact_mut(16).zip([self.worker, count]) {
-            for (digit, shift) in half.iter_mut().zip((0..16).rev()) {
-                let nibble = (bits >> (4 * shift)) & 0xf;
-                *digit = HEX.get(nibble as usize).copied().unwrap_or(b'0');
-            }
+        let mut unused = self.unused.borrow_mut();
+        if unused.is_empty() {
+            *unused = self.write_block();
         }
-        HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("none"))
+        // A block holds whole ids and is not empty now.
+        let id = unused.split_to(LENGTH);
+        HeaderValue::from_maybe_shared(id).unwrap_or(HeaderValue::from_static("none"))
+    }
+
+    /// Many ids in one piece of memory: an id alone would be two allocations, since it is kept
+    /// by the request and by its answer.
+    fn write_block(&self) -> Bytes {
+        let first = self.next.get();
+        self.next.set(first.wrapping_add(IN_BLOCK));
+        let mut block = String::with_capacity(LENGTH * IN_BLOCK as usize);
+        for count in (0..IN_BLOCK).map(|n| first.wrapping_add(n)) {
+            // Writing to a string cannot fail.
+            let _: fmt::Result = write!(block, "{:016x}{count:016x}", self.worker);
+        }
+        Bytes::from_owner(block)
     }
 }
 
-const HEX: &[u8; 16] = b"0123456789abcdef";
+/// Characters of an id.
+const LENGTH: usize = 32;
+
+/// Ids that are written at a time: a page of memory.
+const IN_BLOCK: u64 = 128;
 
 impl RequestIdLayer {
     /// For the requests of one connection.
