@@ -6,6 +6,7 @@ mod stage;
 
 mod house;
 
+mod as_a_library;
 mod bad_bodies;
 mod bad_input;
 mod forged_tokens;
