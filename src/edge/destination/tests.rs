@@ -144,6 +144,7 @@ fn an_absolute_target_must_agree_with_the_host_header() {
     let refused = "invalid_request_target: Target and Host name different hosts.";
     assert_eq!(find("http://app.example/x", &["other.example"]), refused);
     assert_eq!(find("http://other.example/x", &["app.example"]), refused);
+    assert_eq!(find("http://apq.example/x", &["app.example"]), refused);
     // RFC 9112 §3.2 wants the header in that form, too.
     let refused = "invalid_request_target: The request has no Host header.";
     assert_eq!(find("http://app.example/x", &[]), refused);
