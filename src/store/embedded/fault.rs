@@ -14,6 +14,9 @@ pub enum Fault {
         /// Where it stands.
         table: &'static str,
     },
+    /// The verb has panicked. It concerns only itself, unless the database turns out to be broken.
+    #[error("it panicked")]
+    Panicked,
     /// The database has failed, and with it everybody who waits.
     #[error(transparent)]
     Database(#[from] redb::Error),

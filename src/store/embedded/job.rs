@@ -98,7 +98,7 @@ impl<V: Verb> Call<V> {
         self.answer = match self.verb.run(step) {
             Ok(answer) => Some(Ok(answer)),
             Err(Fault::Refused(error)) => Some(Err(error)),
-            Err(fault @ (Fault::Unreadable { .. } | Fault::Database(_))) => return Err(fault),
+            Err(fault) => return Err(fault),
         };
         Ok(())
     }

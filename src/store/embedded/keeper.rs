@@ -123,3 +123,76 @@ fn load_revocations(
     };
     load().map_err(|error| place.refusal(error))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::embedded::{place::Memory, tables::Records};
+    use std::fs;
+
+    fn at(millis: u64) -> Timestamp {
+        Timestamp::from_millis(1_000_000 + millis)
+    }
+
+    fn open(place: Place) -> Keeper {
+        Keeper::open(place, Arc::default(), at(0)).unwrap()
+    }
+
+    #[test]
+    fn a_failed_database_is_opened_again_after_a_pause_and_not_before() {
+        let home = tempfile::tempdir().unwrap();
+        for place in [
+            Place::Memory(Memory::default()),
+            Place::File(home.path().join("store.redb")),
+        ] {
+            let mut keeper = open(place);
+            let error = keeper.give_up("the disk is full", at(0));
+            assert!(error.to_string().contains("the disk is full"));
+            assert_eq!(keeper.database(at(999)).unwrap_err(), error);
+            assert!(keeper.database(at(1000)).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_does_not_make_the_pause_longer() {
+        let mut keeper = open(Place::Memory(Memory::default()));
+        keeper.give_up("it failed", at(1000));
+        assert!(keeper.database(at(0)).is_ok());
+    }
+
+    #[test]
+    fn a_file_that_has_vanished_is_not_made_again() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("store.redb");
+        let mut keeper = open(Place::File(path.clone()));
+        keeper.give_up("it failed", at(0));
+        let elsewhere = home.path().join("elsewhere");
+        fs::rename(&path, &elsewhere).unwrap();
+        for second in 1..3 {
+            let error = keeper.database(at(second * 1000)).unwrap_err();
+            assert!(error.to_string().contains(path.to_str().unwrap()));
+            assert!(!path.exists());
+        }
+        fs::rename(&elsewhere, &path).unwrap();
+        assert!(keeper.database(at(3000)).is_ok());
+    }
+
+    #[test]
+    fn a_revocation_whose_commit_seemed_to_fail_is_not_missed() {
+        let place = Place::Memory(Memory::default());
+        let mut keeper = open(place);
+        let session = SessionId::new([1; 16]);
+        let database = keeper.database(at(0)).unwrap();
+        let transaction = database.begin_write().unwrap();
+        let mut revoked: Records<'_, ()> = Records::open(&transaction, REVOKED, "revoked").unwrap();
+        revoked.put(session.as_bytes(), at(60_000), &()).unwrap();
+        drop(revoked);
+        transaction.commit().unwrap();
+
+        keeper.give_up("the commit failed", at(0));
+        let mut view = keeper.revocations.view();
+        assert!(!view.is_revoked(session, at(1000)));
+        keeper.database(at(1000)).unwrap();
+        assert!(view.is_revoked(session, at(1000)));
+    }
+}

@@ -1,5 +1,7 @@
 //! How full the database is, and whether it may grow; knows no verb.
 
+use std::time::Duration;
+
 use redb::Database;
 
 use super::{fault::Fault, place::Place};
@@ -7,7 +9,6 @@ use crate::{
     clock::{Clock, Timestamp},
     store::Error,
 };
-use std::time::Duration;
 
 /// At least so long lies between two measurements.
 const PAUSE: Duration = Duration::from_secs(1);

@@ -96,9 +96,7 @@ impl Writer {
         let durable = match panic::catch_unwind(AssertUnwindSafe(|| self.batch(&mut jobs))) {
             Ok(Ok(())) => Ok(()),
             Ok(Err(Fault::Refused(error))) => Err(error),
-            Ok(Err(fault @ (Fault::Unreadable { .. } | Fault::Database(_)))) => {
-                Err(self.give_up(&fault.to_string()))
-            }
+            Ok(Err(fault)) => Err(self.give_up(&fault.to_string())),
             // A database that panics is as broken as one that returns an error.
             Err(_) => Err(self.give_up("it panicked")),
         };
@@ -133,9 +131,10 @@ impl Writer {
                 Err(Stopped { at, fault }) => {
                     drop(step);
                     transaction.abort()?;
-                    let Fault::Unreadable { .. } = fault else {
-                        return Err(fault);
-                    };
+                    match fault {
+                        Fault::Refused(_) | Fault::Database(_) => return Err(fault),
+                        Fault::Unreadable { .. } | Fault::Panicked => {}
+                    }
                     let error = place.unavailable(&fault.to_string());
                     tracing::error!(%error, "a verb has failed");
                     jobs.remove(at).answer(Err(error));
@@ -171,7 +170,9 @@ struct Stopped {
 fn run_all(jobs: &mut [Job], step: &mut Step<'_>, clock: &Clock) -> Result<(), Stopped> {
     for (at, job) in jobs.iter_mut().enumerate() {
         step.now = clock.now();
-        job.run(step).map_err(|fault| Stopped { at, fault })?;
+        panic::catch_unwind(AssertUnwindSafe(|| job.run(step)))
+            .unwrap_or(Err(Fault::Panicked))
+            .map_err(|fault| Stopped { at, fault })?;
     }
     Ok(())
 }

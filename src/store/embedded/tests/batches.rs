@@ -26,7 +26,7 @@ use crate::{
     clock::Clock,
     store::{
         Error, Sending, Store,
-        contract::{ACCESS_TTL, BEGINNING, OTP, Stage, charge, phone, session_id, start},
+        contract::{ACCESS_TTL, BEGINNING, OTP, SESSION, Stage, charge, phone, session_id, start},
     },
 };
 
@@ -209,6 +209,53 @@ async fn a_record_that_cannot_be_read_stops_only_who_needs_it() {
         admitted += 1;
     }
     assert_eq!(admitted, 1);
+    assert_eq!(store.figures().failures(), 0);
+    drop(store);
+    thread.join().unwrap();
+}
+
+#[tokio::test]
+async fn a_verb_that_panics_stops_only_itself() {
+    const SESSIONS: TableDefinition<'_, &[u8; 16], &[u8]> = TableDefinition::new("sessions");
+    let home = tempdir().unwrap();
+    let path = home.path().join("store.redb");
+    stage_at(&path).await.store.close().await;
+    edit(&path, |transaction| {
+        // A session at the last generation there is: to count on is an overflow, which panics in
+        // a test. The fields are those of a session, in their order.
+        let at = BEGINNING.as_millis();
+        let none: Vec<u8> = Vec::new();
+        let session = ("a", at, at, "phone", "::1", u32::MAX, none);
+        let mut row = u64::MAX.to_be_bytes().to_vec();
+        row.extend(postcard::to_stdvec(&session).unwrap());
+        let mut sessions = transaction.open_table(SESSIONS).unwrap();
+        sessions.insert(&[2; 16], row.as_slice()).unwrap();
+    });
+
+    let stopped = Stopped::new(100, Duration::from_mins(1));
+    let store = stopped.store.clone();
+    let asked = ask(3, |n| {
+        let store = store.clone();
+        async move {
+            let sent = store.start_challenge(phone(n), start(n, 1), vec![], *OTP);
+            if n == 1 {
+                let ip = String::new();
+                let rotated = store.rotate(session_id(2), u32::MAX, ip, SESSION, ACCESS_TTL);
+                rotated.await.map(drop)
+            } else {
+                sent.await.map(drop)
+            }
+        }
+    })
+    .await;
+    let thread = stopped.run_on(Place::File(path), Clock::manual(BEGINNING));
+    let mut answers = Vec::new();
+    for answer in asked {
+        answers.push(answer.await.unwrap());
+    }
+    assert_eq!(answers[0], Ok(()));
+    assert!(matches!(&answers[1], Err(Error::Unavailable(text)) if text.contains("panicked")));
+    assert_eq!(answers[2], Ok(()));
     assert_eq!(store.figures().failures(), 0);
     drop(store);
     thread.join().unwrap();

@@ -1,0 +1,204 @@
+//! What a verb costs: 64 callers at once on a store in memory and on one in a file; knows the store only by its verbs.
+//!
+//! The store is a private room of the library, so the rooms it stands on are built in from their
+//! source. `TMPDIR` says on which disk the file lies.
+
+#![expect(
+    dead_code,
+    unused_imports,
+    reason = "only a part of the rooms is used here"
+)]
+
+#[path = "../src/clock.rs"]
+mod clock;
+#[path = "../src/domain/mod.rs"]
+mod domain;
+#[path = "../src/reject.rs"]
+mod reject;
+#[path = "../src/secret.rs"]
+mod secret;
+#[path = "../src/store/mod.rs"]
+mod store;
+
+use std::{
+    num::NonZeroU32,
+    time::{Duration, Instant},
+};
+
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use tokio::{runtime::Runtime, task::JoinSet};
+
+use crate::{
+    clock::{Clock, Timestamp},
+    domain::{
+        otp::{self, Answer, ChallengeId, ClientKey, Length, Nonce, PhoneKey, Start, Tag},
+        quota::{Bucket, Charge, Quota},
+        session::{self, Session, SessionId},
+    },
+    secret::{Master, Secret, SecretId},
+    store::{Backend, Login, Spec, Store},
+};
+
+const CALLERS: u64 = 64;
+
+const SESSION: session::Policy = session::Policy {
+    idle: Duration::from_hours(30 * 24),
+    absolute: Duration::from_hours(90 * 24),
+    grace: Duration::from_secs(30),
+    max_per_subject: 20,
+};
+
+criterion_group!(benches, verbs);
+criterion_main!(benches);
+
+fn verbs(criterion: &mut Criterion) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .expect("a runtime");
+    let home = tempfile::tempdir().expect("a directory");
+    let places = [
+        ("memory", Backend::Memory),
+        ("file", Backend::Embedded(home.path().join("store.redb"))),
+    ];
+    for (place, backend) in places {
+        let spec = Spec {
+            backend,
+            max_size: 1 << 40,
+            deadline: Duration::from_mins(1),
+        };
+        let store = runtime
+            .block_on(Store::open(&spec, Clock::System))
+            .expect("a store");
+        let mut group = criterion.benchmark_group(place);
+        group.throughput(Throughput::Elements(1));
+        group.sample_size(10);
+        let mut next = 0;
+        group.bench_function("start_challenge", |bencher| {
+            bencher.iter_custom(|n| at_once(&runtime, &mut next, n, &store, Caller::send));
+        });
+        group.bench_function("login_and_refresh", |bencher| {
+            bencher.iter_custom(|n| at_once(&runtime, &mut next, n, &store, Caller::log_in));
+        });
+        group.finish();
+    }
+}
+
+/// Spreads `total` rounds over all callers; every round is by somebody new.
+fn at_once<F: Future<Output = ()> + Send>(
+    runtime: &Runtime,
+    next: &mut u64,
+    total: u64,
+    store: &Store,
+    round: impl Fn(Caller, Store) -> F + Copy + Send + 'static,
+) -> Duration {
+    let first = *next;
+    *next += total;
+    let begun = Instant::now();
+    runtime.block_on(async {
+        let mut callers = JoinSet::new();
+        for caller in 0..CALLERS {
+            let store = store.clone();
+            callers.spawn(async move {
+                for n in (caller..total).step_by(64) {
+                    round(Caller(first + n), store.clone()).await;
+                }
+            });
+        }
+        callers.join_all().await;
+    });
+    begun.elapsed()
+}
+
+/// Somebody with a phone and an address of their own.
+#[derive(Clone, Copy)]
+struct Caller(u64);
+
+impl Caller {
+    async fn send(self, store: Store) {
+        let sent =
+            store.start_challenge(PhoneKey(self.key(1)), self.start(), self.charges(), otp());
+        sent.await.expect("it is stored");
+    }
+
+    async fn log_in(self, store: Store) {
+        self.send(store.clone()).await;
+        let answer = Answer {
+            challenge: Some(self.start().id),
+            client: self.start().client,
+            tags: vec![self.start().tag],
+        };
+        let id = SessionId::new(self.key(4));
+        let login = Login {
+            id,
+            session: Session::open(
+                id.to_string(),
+                "a phone".to_owned(),
+                "2001:db8::1".to_owned(),
+                Clock::System.now(),
+            ),
+            policy: SESSION,
+            access_ttl: Duration::from_mins(15),
+        };
+        let answered = store.answer_challenge(PhoneKey(self.key(1)), answer, otp(), login);
+        answered.await.expect("it is stored");
+        let rotated = store.rotate(id, 0, String::new(), SESSION, Duration::from_mins(15));
+        rotated.await.expect("it is stored");
+    }
+
+    /// The default limits: two small windows of the caller's own, two large ones that all share.
+    fn charges(self) -> Vec<Charge> {
+        let charge = |bucket, max, minutes| Charge {
+            bucket: Bucket(bucket),
+            quota: Quota {
+                max: NonZeroU32::new(max).expect("not zero"),
+                window: Duration::from_mins(minutes),
+            },
+        };
+        vec![
+            charge(self.key(2), 3, 30),
+            charge(self.key(3), 20, 60),
+            charge([1; 16], 100_000_000, 60),
+            charge([2; 16], 100_000_000, 60),
+        ]
+    }
+
+    fn start(self) -> Start {
+        Start {
+            id: ChallengeId::new(self.key(5)),
+            client: ClientKey([1; 8]),
+            nonce: Nonce(self.key(6)),
+            secret: secret(),
+            tag: Tag(self.key(7)),
+        }
+    }
+
+    /// Keys are pseudo-random, as the keyed hashes are that they stand for.
+    fn key(self, purpose: u64) -> [u8; 16] {
+        let mix = (self.0 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            ^ purpose.wrapping_mul(0xd6e8_feb8_6659_fd93);
+        let mixed =
+            u128::from(mix ^ (mix >> 29)).wrapping_mul(0xda94_2042_e4dd_58b5_d6e8_feb8_6659_fd93);
+        mixed.to_be_bytes()
+    }
+}
+
+fn otp() -> otp::Policy {
+    otp::Policy {
+        length: Length::new(6).expect("six digits"),
+        ttl: Duration::from_mins(5),
+        max_age: Duration::from_mins(10),
+        max_attempts: 5,
+        max_failures: 20,
+        require_challenge: false,
+    }
+}
+
+fn secret() -> SecretId {
+    static ID: std::sync::LazyLock<SecretId> = std::sync::LazyLock::new(|| {
+        Master::new(&Secret::new([7; 32]))
+            .expect("long enough")
+            .id()
+    });
+    *ID
+}
