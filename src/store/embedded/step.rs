@@ -143,7 +143,8 @@ impl<'t> Step<'t> {
     }
 
     /// Closes the tables, so that the transaction can be committed or aborted.
-    pub fn end(self) -> Result<Outcome, Fault> {
+    pub fn end(mut self) -> Result<Outcome, Fault> {
+        self.windows.write_back()?;
         Ok(Outcome {
             // Rows of `subjects` come and go with rows of `sessions`.
             changed: self.phones.changed()

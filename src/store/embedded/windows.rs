@@ -5,6 +5,8 @@
 //! a window costs the same whether it holds three events or a hundred thousand. Small windows keep
 //! their slots in their own row, which is one write; large ones in a table, which keeps rows small.
 
+use std::collections::HashMap;
+
 use redb::{ReadableTable, ReadableTableMetadata, Table, WriteTransaction};
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +30,9 @@ const SWEPT_EVENTS: usize = 256;
 pub struct Windows<'t> {
     rows: Records<'t, Window>,
     events: Table<'t, (&'static Key, u32), u64>,
+    /// Rows that are to be written, once per transaction: every send takes from the budgets that
+    /// all share.
+    taken: HashMap<Key, (Window, Timestamp)>,
     changed: bool,
 }
 
@@ -48,6 +53,7 @@ impl<'t> Windows<'t> {
         Ok(Self {
             rows: Records::open(transaction, WINDOWS, "windows")?,
             events: transaction.open_table(EVENTS)?,
+            taken: HashMap::new(),
             changed: false,
         })
     }
@@ -56,7 +62,11 @@ impl<'t> Windows<'t> {
     pub fn judge(&self, charge: &Charge, now: Timestamp) -> Result<(Window, Verdict), Fault> {
         let Charge { bucket, quota } = charge;
         // A row is dead when its last event has left the window, so a dead one counts nothing.
-        let window = self.rows.get(&bucket.0, now)?.unwrap_or_default();
+        let window = match self.taken.get(&bucket.0) {
+            Some((window, dead_at)) if *dead_at > now => window.clone(),
+            Some(_) => Window::default(),
+            None => self.rows.get(&bucket.0, now)?.unwrap_or_default(),
+        };
         let max_events_ago = if window.count < u64::from(quota.max.get()) {
             None
         } else if is_inline(*quota) {
@@ -91,11 +101,22 @@ impl<'t> Windows<'t> {
         window.count += 1;
         window.latest = window.latest.max(now);
         let dead_at = window.latest + quota.window;
-        self.rows.put(&bucket.0, dead_at, &window)
+        self.taken.insert(bucket.0, (window, dead_at));
+        Ok(())
+    }
+
+    /// Writes what was taken.
+    pub fn write_back(&mut self) -> Result<(), Fault> {
+        for (bucket, (window, dead_at)) in self.taken.drain() {
+            self.rows.put(&bucket, dead_at, &window)?;
+        }
+        Ok(())
     }
 
     /// Removes what is dead among the next `rows` windows.
     pub fn sweep(&mut self, cursor: &mut Cursor, rows: usize, now: Timestamp) -> Result<(), Fault> {
+        // What is dead in its row may just have come alive again.
+        self.write_back()?;
         for bucket in self.rows.dead(cursor, rows, now)? {
             let all = (&bucket, 0)..=(&bucket, u32::MAX);
             let mut removed = 0;
