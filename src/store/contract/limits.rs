@@ -62,6 +62,27 @@ pub async fn a_limit_slides_and_does_not_start_anew(stage: Stage) {
     assert_eq!(stage.send_within(&limit).await, refused);
 }
 
+pub async fn a_window_that_has_emptied_is_as_exact_as_a_new_one(stage: Stage) {
+    for max in [3, 40] {
+        let limit = [charge(u8::try_from(max).unwrap(), max, WINDOW)];
+        for _ in 0..3 {
+            let first = stage.now();
+            for _ in 0..max {
+                assert!(is_started(&stage.send_within(&limit).await));
+                stage.clock.advance(MS);
+            }
+            for n in 0..max {
+                let until = first + WINDOW + MS * n;
+                let refused = Sending::Limited { charge: 0, until };
+                assert_eq!(stage.send_within(&limit).await, refused, "{max} {n}");
+                stage.wait_until(until);
+                assert!(is_started(&stage.send_within(&limit).await), "{max} {n}");
+            }
+            stage.clock.advance(WINDOW * 2);
+        }
+    }
+}
+
 pub async fn of_several_violated_limits_the_longest_wait_is_told(stage: Stage) {
     let short = charge(1, 1, WINDOW);
     let long = charge(2, 1, WINDOW * 2);

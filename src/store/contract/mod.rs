@@ -35,6 +35,7 @@ macro_rules! contract {
             the_limit_is_exact_at_both_of_its_borders
             a_large_limit_is_as_exact_as_a_small_one
             a_limit_slides_and_does_not_start_anew
+            a_window_that_has_emptied_is_as_exact_as_a_new_one
             of_several_violated_limits_the_longest_wait_is_told
             a_refused_send_takes_nothing_from_anybody
             one_send_counts_once_in_a_bucket_that_is_named_twice

@@ -1,6 +1,6 @@
 //! One transaction as the verbs see it: the tables, the time, and what is to be told when it is durable.
 
-use redb::{ReadableTable, Table, WriteTransaction};
+use redb::{ReadableTable, ReadableTableMetadata, Table, WriteTransaction};
 
 use super::{
     fault::Fault,
@@ -154,6 +154,7 @@ impl<'t> Step<'t> {
             rows: self.phones.len()?
                 + self.windows.len()?
                 + self.sessions.len()?
+                + self.subjects.len()?
                 + self.revoked.len()?,
             ended: self.ended,
         })

@@ -25,7 +25,7 @@ use super::{
 use crate::{
     clock::Clock,
     store::{
-        Error, Sending, Store,
+        Answered, Error, Sending, Store,
         contract::{ACCESS_TTL, BEGINNING, OTP, SESSION, Stage, charge, phone, session_id, start},
     },
 };
@@ -169,7 +169,9 @@ async fn a_record_that_cannot_be_read_stops_only_who_needs_it() {
     const PHONES: TableDefinition<'_, &[u8; 16], &[u8]> = TableDefinition::new("phones");
     let home = tempdir().unwrap();
     let path = home.path().join("store.redb");
-    stage_at(&path).await.store.close().await;
+    let stage = stage_at(&path).await;
+    let started = stage.send(phone(1), start(1, 1)).await;
+    stage.store.close().await;
     edit(&path, |transaction| {
         let mut phones = transaction.open_table(PHONES).unwrap();
         // Alive for ever, and not a record.
@@ -179,14 +181,11 @@ async fn a_record_that_cannot_be_read_stops_only_who_needs_it() {
     let stopped = Stopped::new(100, Duration::from_mins(1));
     let store = stopped.store.clone();
     let asked = ask(3, |n| {
-        let store = store.clone();
-        let charges = vec![
-            charge(n, 1, Duration::from_mins(1)),
-            charge(9, 3, Duration::from_mins(1)),
-        ];
+        let (store, answer) = (store.clone(), Stage::wrong(&started));
+        let login = stage.login(session_id(n), "a");
         async move {
-            let sent = store.start_challenge(phone(n + 1), start(n, 1), charges, *OTP);
-            sent.await
+            let answered = store.answer_challenge(phone(n + 1), answer, *OTP, login);
+            answered.await
         }
     })
     .await;
@@ -195,20 +194,11 @@ async fn a_record_that_cannot_be_read_stops_only_who_needs_it() {
     for answer in asked {
         answers.push(answer.await.unwrap());
     }
-    assert!(matches!(answers[0], Ok(Sending::Started(_))));
+    let wrong = |attempts_left| Answered::Wrong { attempts_left };
+    // The first one was run twice, and has happened once.
+    assert_eq!(answers[0], Ok(wrong(Some(4))));
     assert!(matches!(&answers[1], Err(Error::Unavailable(text)) if text.contains("phones")));
-    assert!(matches!(answers[2], Ok(Sending::Started(_))));
-    // The two that succeeded were each counted once, the one in between not at all.
-    let limit = vec![charge(9, 3, Duration::from_mins(1))];
-    let mut admitted = 0;
-    while let Sending::Started(_) = store
-        .start_challenge(phone(4), start(1, 1), limit.clone(), *OTP)
-        .await
-        .unwrap()
-    {
-        admitted += 1;
-    }
-    assert_eq!(admitted, 1);
+    assert_eq!(answers[2], Ok(wrong(None)));
     assert_eq!(store.figures().failures(), 0);
     drop(store);
     thread.join().unwrap();

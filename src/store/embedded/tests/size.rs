@@ -28,7 +28,10 @@ async fn the_sweep_forgets_all_that_is_dead_and_nothing_that_lives() {
     let stage = in_memory_stage().await;
     let short = Duration::from_mins(10);
     let long = Duration::from_hours(1);
-    // 120 codes, 120 small windows and one of a thousand events that end soon.
+    // 120 codes, 120 small windows and one of 700 events, more than one pass removes, end soon.
+    for _ in 0..580 {
+        stage.send_within(&[charge(200, 1000, short)]).await;
+    }
     for n in 0..120 {
         let charges = vec![charge(n, 3, short), charge(200, 1000, short)];
         let sent = stage
@@ -48,17 +51,17 @@ async fn the_sweep_forgets_all_that_is_dead_and_nothing_that_lives() {
     stage.store.revoke(all, ACCESS_TTL).await.unwrap();
 
     stage.clock.advance(short);
-    // The lasting window with 40 events, a session and a revoked one.
-    sweep_down_to(&stage, 1 + 40 + 1 + 1).await;
+    // The lasting window with 40 events, a session with its subject, and a revoked one.
+    sweep_down_to(&stage, 1 + 40 + 2 + 1).await;
     assert_eq!(stage.sessions("a").await, [kept]);
     assert!(stage.is_revoked(ended));
     let limited = stage.send_within(&[charge(201, 40, long)]).await;
     assert!(matches!(limited, crate::store::Sending::Limited { .. }));
 
     stage.wait_until(BEGINNING + ACCESS_TTL);
-    sweep_down_to(&stage, 1 + 40 + 1).await;
+    sweep_down_to(&stage, 1 + 40 + 2).await;
     stage.wait_until(BEGINNING + long);
-    sweep_down_to(&stage, 1).await;
+    sweep_down_to(&stage, 2).await;
     assert!(matches!(stage.rotate(kept, 0).await, Rotated::To { .. }));
     stage.clock.advance(SESSION.idle);
     sweep_down_to(&stage, 0).await;
@@ -117,7 +120,8 @@ async fn a_full_store_adds_nothing_but_serves_who_is_in_and_recovers() {
     }
 
     stage.clock.advance(OTP.ttl);
-    sweep_down_to(&stage, 1 + 1).await;
+    // The session that was kept, with its subject, and the revoked one.
+    sweep_down_to(&stage, 2 + 1).await;
     stage.clock.advance(Duration::from_secs(1));
     stage.open(4, "d").await;
     let again = fill(&stage).await;
