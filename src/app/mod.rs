@@ -226,6 +226,8 @@ impl Control {
     async fn run(mut self) -> Ending {
         let mut left = self.workers;
         let ending = tokio::select! {
+            // First: told to stop, the parts may end sooner than this is looked at again.
+            biased;
             () = self.stop.cancelled() => Ending::Asked,
             _ = self.ended.recv() => {
                 left -= 1;

@@ -3,6 +3,7 @@
 pub mod client;
 pub mod inbox;
 pub mod jwt;
+pub mod program;
 pub mod upstream;
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
