@@ -90,10 +90,10 @@ async fn being_refused_does_not_prolong_the_wait() {
 async fn an_address_may_ask_twenty_times_an_hour() {
     let stage = Stage::with(&[BEHIND_A_PROXY]).await;
     for number in 0..20 {
-        let answer = ask(&stage, number).from_ip("203.0.113.7").send().await;
+        let answer = ask(&stage, number).sent_from("203.0.113.7").send().await;
         assert_eq!(answer.status, 200, "{number}");
     }
-    let refused = ask(&stage, 20).from_ip("203.0.113.7").send().await;
+    let refused = ask(&stage, 20).sent_from("203.0.113.7").send().await;
     is_limited(&refused, "ip");
     assert_eq!(refused.header("ratelimit-policy"), "\"ip\";q=20;w=3600");
     assert_eq!(refused.header("retry-after"), "3600");
@@ -103,13 +103,13 @@ async fn an_address_may_ask_twenty_times_an_hour() {
         "203.0.113.7:4711",
         "[::ffff:cb00:7107]:1",
     ] {
-        let answer = ask(&stage, 20).from_ip(same).send().await;
+        let answer = ask(&stage, 20).sent_from(same).send().await;
         is_limited(&answer, "ip");
     }
-    let answer = ask(&stage, 20).from_ip("203.0.113.8").send().await;
+    let answer = ask(&stage, 20).sent_from("203.0.113.8").send().await;
     assert_eq!(answer.status, 200);
     stage.pass(MINUTE * 60);
-    let answer = ask(&stage, 21).from_ip("203.0.113.7").send().await;
+    let answer = ask(&stage, 21).sent_from("203.0.113.7").send().await;
     assert_eq!(answer.status, 200);
 }
 
@@ -118,12 +118,12 @@ async fn a_subscriber_of_ipv6_is_one_address_however_many_it_has() {
     let stage = Stage::with(&[BEHIND_A_PROXY]).await;
     for number in 0..20 {
         let ip = format!("2001:db8:1:2:{number:x}::{number:x}");
-        let answer = ask(&stage, number).from_ip(&ip).send().await;
+        let answer = ask(&stage, number).sent_from(&ip).send().await;
         assert_eq!(answer.status, 200, "{number}");
     }
-    let refused = ask(&stage, 20).from_ip("2001:db8:1:2:ffff:ffff:ffff:ffff");
+    let refused = ask(&stage, 20).sent_from("2001:db8:1:2:ffff:ffff:ffff:ffff");
     is_limited(&refused.send().await, "ip");
-    let neighbour = ask(&stage, 20).from_ip("2001:db8:1:3::1").send().await;
+    let neighbour = ask(&stage, 20).sent_from("2001:db8:1:3::1").send().await;
     assert_eq!(neighbour.status, 200);
 }
 
@@ -133,12 +133,12 @@ async fn nobody_gets_a_new_address_by_claiming_one() {
     for number in 0..20 {
         let ip = format!("203.0.113.{number}");
         let claiming = ask(&stage, number)
-            .from_ip(&ip)
+            .sent_from(&ip)
             .header("x-real-ip", &ip)
             .header("forwarded", &format!("for={ip}"));
         assert_eq!(claiming.send().await.status, 200);
     }
-    let refused = ask(&stage, 20).from_ip("203.0.113.99").send().await;
+    let refused = ask(&stage, 20).sent_from("203.0.113.99").send().await;
     is_limited(&refused, "ip");
 }
 
@@ -147,10 +147,12 @@ async fn what_a_client_writes_in_front_of_the_proxys_word_is_not_believed() {
     let stage = Stage::with(&[BEHIND_A_PROXY]).await;
     for number in 0..20 {
         let chain = format!("6.6.6.{number}, 203.0.113.7");
-        let answer = ask(&stage, number).from_ip(&chain).send().await;
+        let answer = ask(&stage, number).sent_from(&chain).send().await;
         assert_eq!(answer.status, 200);
     }
-    let chain = ask(&stage, 20).from_ip("6.6.6.99").from_ip("203.0.113.7");
+    let chain = ask(&stage, 20)
+        .sent_from("6.6.6.99")
+        .sent_from("203.0.113.7");
     is_limited(&chain.send().await, "ip");
 }
 
@@ -180,7 +182,7 @@ async fn a_send_that_one_limit_refuses_takes_nothing_from_the_others() {
         "otp.limits = [\"1/30m per phone\", \"3/1h per ip\", \"5/1h per all\"]",
     ])
     .await;
-    let from = |number, ip: &str| ask(&stage, number).from_ip(ip).send();
+    let from = |number, ip: &str| ask(&stage, number).sent_from(ip).send();
     assert_eq!(from(0, "203.0.113.1").await.status, 200);
     for _ in 0..10 {
         is_limited(&from(0, "203.0.113.1").await, "phone");

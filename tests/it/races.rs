@@ -48,7 +48,7 @@ async fn of_a_hundred_numbers_twenty_get_a_code_from_one_address() {
     let stage = Stage::with(&[BEHIND_A_PROXY]).await;
     let answers = at_once(&stage, |number| {
         let call = stage.send_otp(&format!("+141555501{number:02}"));
-        call.from_ip("203.0.113.7")
+        call.sent_from("203.0.113.7")
     });
     assert_eq!(passed(&answers.await), 20);
     stage.settle().await;
@@ -94,20 +94,20 @@ async fn of_a_hundred_wrong_answers_five_are_judged() {
 #[tokio::test]
 async fn guessing_from_a_hundred_addresses_at_once_gives_no_more_guesses() {
     let stage = Stage::with(&[BEHIND_A_PROXY, "otp.max_failures = 20"]).await;
-    stage.send_otp(PHONE).from_ip("203.0.113.1").send().await;
+    stage.send_otp(PHONE).sent_from("203.0.113.1").send().await;
     let code = stage.inbox.code_for(PHONE).await;
     let wrong = wrong_for(&code);
     let answers = at_once(&stage, |guesser| {
         let call = stage.verify_otp(PHONE, &wrong);
-        call.from_ip(&format!("198.51.100.{guesser}"))
+        call.sent_from(&format!("198.51.100.{guesser}"))
     });
     for answer in answers.await {
         answer.is_wrong_code(None);
     }
     // The right code comes too late for strangers, and in time for the owner.
-    let stranger = stage.verify_otp(PHONE, &code).from_ip("198.51.100.200");
+    let stranger = stage.verify_otp(PHONE, &code).sent_from("198.51.100.200");
     stranger.send().await.is_wrong_code(None);
-    let owner = stage.verify_otp(PHONE, &code).from_ip("203.0.113.1");
+    let owner = stage.verify_otp(PHONE, &code).sent_from("203.0.113.1");
     assert_eq!(owner.send().await.status, 200);
 }
 

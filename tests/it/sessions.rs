@@ -45,7 +45,7 @@ async fn people_see_where_they_are_logged_in_the_latest_first() {
     stage.pass(MINUTE);
     let refresh = stage.post("/api/auth/refresh");
     let refresh = refresh.json(&json!({ "refresh_token": laptop.refresh }));
-    let laptop = Tokens::of(&refresh.from_ip("198.51.100.9").send().await.json());
+    let laptop = Tokens::of(&refresh.sent_from("198.51.100.9").send().await.json());
     let first = list(&stage, &laptop).await.json()["sessions"][0].clone();
     assert_eq!(first["session_id"], laptop.session);
     assert_eq!(first["ip"], "198.51.100.9");
@@ -145,10 +145,10 @@ async fn a_login_too_many_ends_the_session_unused_for_longest() {
 
 async fn log_in(stage: &Stage, device: &str, ip: &str) -> Tokens {
     let before = stage.inbox.messages_to(PHONE).len();
-    stage.send_otp(PHONE).from_ip(ip).send().await;
+    stage.send_otp(PHONE).sent_from(ip).send().await;
     let code = stage.inbox.nth_code_for(PHONE, before + 1).await;
     let body = json!({ "mobile_number": PHONE, "otp": code, "device_info": device });
-    let answer = stage.post("/api/auth/verify-otp").json(&body).from_ip(ip);
+    let answer = stage.post("/api/auth/verify-otp").json(&body).sent_from(ip);
     Tokens::of(&answer.send().await.json())
 }
 

@@ -11,12 +11,14 @@ const STRANGER: &str = "198.51.100.1";
 async fn a_stranger_without_a_challenge_burns_nothing_of_the_owners() {
     let (stage, code, _) = asked(&[]).await;
     for _ in 0..8 {
-        let answer = stage.verify_otp(PHONE, &wrong_for(&code)).from_ip(STRANGER);
+        let answer = stage
+            .verify_otp(PHONE, &wrong_for(&code))
+            .sent_from(STRANGER);
         answer.send().await.is_wrong_code(None);
     }
-    let mistyped = stage.verify_otp(PHONE, &wrong_for(&code)).from_ip(OWNER);
+    let mistyped = stage.verify_otp(PHONE, &wrong_for(&code)).sent_from(OWNER);
     mistyped.send().await.is_wrong_code(Some(4));
-    let right = stage.verify_otp(PHONE, &code).from_ip(OWNER);
+    let right = stage.verify_otp(PHONE, &code).sent_from(OWNER);
     assert_eq!(right.send().await.status, 200);
 }
 
@@ -24,10 +26,12 @@ async fn a_stranger_without_a_challenge_burns_nothing_of_the_owners() {
 async fn a_stranger_has_five_guesses_like_everybody() {
     let (stage, code, _) = asked(&[]).await;
     for _ in 0..5 {
-        let guess = stage.verify_otp(PHONE, &wrong_for(&code)).from_ip(STRANGER);
+        let guess = stage
+            .verify_otp(PHONE, &wrong_for(&code))
+            .sent_from(STRANGER);
         guess.send().await;
     }
-    let sixth = stage.verify_otp(PHONE, &code).from_ip(STRANGER);
+    let sixth = stage.verify_otp(PHONE, &code).sent_from(STRANGER);
     sixth.send().await.is_wrong_code(None);
 }
 
@@ -36,38 +40,40 @@ async fn strangers_together_have_half_of_a_numbers_failures() {
     let (stage, code, _) = asked(&["otp.max_failures = 20"]).await;
     for stranger in 0..10 {
         let ip = format!("198.51.100.{stranger}");
-        let guess = stage.verify_otp(PHONE, &wrong_for(&code)).from_ip(&ip);
+        let guess = stage.verify_otp(PHONE, &wrong_for(&code)).sent_from(&ip);
         guess.send().await.is_wrong_code(None);
     }
     // The eleventh does not even get a right guess through; the owner still has all attempts.
-    let guess = stage.verify_otp(PHONE, &code).from_ip("198.51.100.11");
+    let guess = stage.verify_otp(PHONE, &code).sent_from("198.51.100.11");
     guess.send().await.is_wrong_code(None);
     for left in [4, 3] {
-        let mistyped = stage.verify_otp(PHONE, &wrong_for(&code)).from_ip(OWNER);
+        let mistyped = stage.verify_otp(PHONE, &wrong_for(&code)).sent_from(OWNER);
         mistyped.send().await.is_wrong_code(Some(left));
     }
-    let right = stage.verify_otp(PHONE, &code).from_ip(OWNER);
+    let right = stage.verify_otp(PHONE, &code).sent_from(OWNER);
     assert_eq!(right.send().await.status, 200);
 }
 
 #[tokio::test]
 async fn a_stranger_who_asks_for_the_code_too_burns_a_challenge_of_their_own() {
     let (stage, code, owners) = asked(&[]).await;
-    let asked = stage.send_otp(PHONE).from_ip(STRANGER).send().await;
+    let asked = stage.send_otp(PHONE).sent_from(STRANGER).send().await;
     assert_ne!(asked.challenge(), owners);
     assert_eq!(stage.inbox.nth_code_for(PHONE, 2).await, code);
     for left in [4, 3, 2, 1, 0, 0] {
-        let guess = stage.verify_otp(PHONE, &wrong_for(&code)).from_ip(STRANGER);
+        let guess = stage
+            .verify_otp(PHONE, &wrong_for(&code))
+            .sent_from(STRANGER);
         guess.send().await.is_wrong_code(Some(left));
     }
-    let right = stage.verify_otp(PHONE, &code).from_ip(OWNER);
+    let right = stage.verify_otp(PHONE, &code).sent_from(OWNER);
     assert_eq!(right.send().await.status, 200);
 }
 
 #[tokio::test]
 async fn a_phone_that_changes_its_network_still_has_its_challenge() {
     let (stage, code, challenge) = asked(&[]).await;
-    let from_elsewhere = |code: &str| naming(&stage, code, &challenge).from_ip("192.0.2.77");
+    let from_elsewhere = |code: &str| naming(&stage, code, &challenge).sent_from("192.0.2.77");
     from_elsewhere(&wrong_for(&code))
         .send()
         .await
@@ -79,27 +85,27 @@ async fn a_phone_that_changes_its_network_still_has_its_challenge() {
 async fn naming_a_wrong_challenge_does_not_count_as_naming_none() {
     let (stage, code, challenge) = asked(&[]).await;
     for named in ["", "x", "ffffffffffffffffffffffffffffffff"] {
-        let answer = naming(&stage, &wrong_for(&code), named).from_ip(OWNER);
+        let answer = naming(&stage, &wrong_for(&code), named).sent_from(OWNER);
         answer.send().await.is_wrong_code(None);
     }
-    let mistyped = naming(&stage, &wrong_for(&code), &challenge).from_ip(OWNER);
+    let mistyped = naming(&stage, &wrong_for(&code), &challenge).sent_from(OWNER);
     mistyped.send().await.is_wrong_code(Some(4));
 }
 
 #[tokio::test]
 async fn in_the_strict_form_only_who_names_the_challenge_is_heard() {
     let (stage, code, challenge) = asked(&["otp.require_challenge = true"]).await;
-    let unnamed = |code: &str| stage.verify_otp(PHONE, code).from_ip(OWNER);
+    let unnamed = |code: &str| stage.verify_otp(PHONE, code).sent_from(OWNER);
     unnamed(&code).send().await.is_wrong_code(None);
     for _ in 0..6 {
         unnamed(&wrong_for(&code)).send().await.is_wrong_code(None);
     }
-    let wrongly = naming(&stage, &code, "ffffffffffffffffffffffffffffffff").from_ip(OWNER);
+    let wrongly = naming(&stage, &code, "ffffffffffffffffffffffffffffffff").sent_from(OWNER);
     wrongly.send().await.is_wrong_code(None);
 
-    let mistyped = naming(&stage, &wrong_for(&code), &challenge).from_ip(STRANGER);
+    let mistyped = naming(&stage, &wrong_for(&code), &challenge).sent_from(STRANGER);
     mistyped.send().await.is_wrong_code(Some(4));
-    let right = naming(&stage, &code, &challenge).from_ip(STRANGER);
+    let right = naming(&stage, &code, &challenge).sent_from(STRANGER);
     assert_eq!(right.send().await.status, 200);
 }
 
@@ -108,7 +114,7 @@ async fn in_the_strict_form_only_who_names_the_challenge_is_heard() {
 async fn asked(settings: &[&str]) -> (Stage, String, String) {
     let settings = [settings, &[BEHIND_A_PROXY]].concat();
     let stage = Stage::with(&settings).await;
-    let asked = stage.send_otp(PHONE).from_ip(OWNER).send().await;
+    let asked = stage.send_otp(PHONE).sent_from(OWNER).send().await;
     let code = stage.inbox.code_for(PHONE).await;
     (stage, code, asked.challenge())
 }

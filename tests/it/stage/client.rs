@@ -74,7 +74,7 @@ impl Call {
     }
 
     /// As if a client at `ip` had sent it through the proxy of [`super::BEHIND_A_PROXY`].
-    pub fn from_ip(self, ip: &str) -> Self {
+    pub fn sent_from(self, ip: &str) -> Self {
         self.header("x-forwarded-for", ip)
     }
 

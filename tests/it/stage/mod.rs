@@ -57,7 +57,7 @@ pub const PHONE: &str = "+14155550100";
 const START: Timestamp = Timestamp::from_secs(1_900_000_000);
 
 /// The setting that puts a trusted proxy in front: this very machine, which speaks for every client
-/// that [`client::Call::from_ip`] names.
+/// that [`client::Call::sent_from`] names.
 pub const BEHIND_A_PROXY: &str = "server.trusted_proxies = [\"127.0.0.1\"]";
 
 /// Where [`Stage::settle`] sends its message.
