@@ -39,7 +39,7 @@ async fn what_is_no_json_object_is_refused() {
             answer.is_refused(400, "invalid_json");
         }
     }
-    victim.is_unharmed().await;
+    victim.must_be_unharmed().await;
 }
 
 #[tokio::test]
@@ -80,7 +80,7 @@ async fn every_field_that_is_missing_or_wrong_is_named() {
         let answer = victim.stage.post(path).json(&body).send().await;
         assert_eq!(answer.wrong_fields(), wrong, "{body}");
     }
-    victim.is_unharmed().await;
+    victim.must_be_unharmed().await;
 }
 
 #[tokio::test]
@@ -110,7 +110,7 @@ async fn what_is_no_phone_number_is_refused() {
             assert_eq!(answer.wrong_fields(), ["mobile_number"], "{number}");
         }
     }
-    victim.is_unharmed().await;
+    victim.must_be_unharmed().await;
 }
 
 #[tokio::test]
@@ -144,7 +144,7 @@ async fn what_has_not_the_form_of_a_code_uses_up_no_attempt() {
         let answer = victim.stage.post(VERIFY).json(&body).send().await;
         assert_eq!(answer.wrong_fields(), ["otp"], "{otp}");
     }
-    victim.is_unharmed().await;
+    victim.must_be_unharmed().await;
 }
 
 #[tokio::test]
@@ -171,7 +171,7 @@ async fn a_body_of_another_type_is_not_read() {
             answer.is_refused(415, "unsupported_media_type");
         }
     }
-    victim.is_unharmed().await;
+    victim.must_be_unharmed().await;
 }
 
 #[tokio::test]
@@ -214,7 +214,7 @@ async fn another_method_is_told_which_ones_there_are() {
             }
         }
     }
-    victim.is_unharmed().await;
+    victim.must_be_unharmed().await;
 }
 
 #[tokio::test]
@@ -250,7 +250,7 @@ async fn a_path_that_is_no_endpoint_is_not_found() {
         let answer = victim.stage.post(path).json(&body).send().await;
         answer.is_refused(400, "invalid_request_target");
     }
-    victim.is_unharmed().await;
+    victim.must_be_unharmed().await;
 }
 
 #[tokio::test]
@@ -287,7 +287,7 @@ impl Victim {
 
     /// One message was sent, none of five attempts was used, no session was opened, the app was
     /// not asked, and the code is still good.
-    async fn is_unharmed(self) {
+    async fn must_be_unharmed(self) {
         let Self { stage, code } = self;
         stage.settle().await;
         assert_eq!(stage.inbox.lines().len(), 2, "{:?}", stage.inbox.lines());

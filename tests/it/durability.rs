@@ -7,7 +7,7 @@ use crate::stage::{PHONE, Stage, Tokens, inbox::wrong_for, jwt};
 /// The store of a single machine, a file in the data directory.
 const ON_DISK: &str = "store.url = \"embedded:\"";
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 #[tokio::test]
 async fn a_restart_keeps_the_code_that_is_on_its_way_and_the_attempts_it_has_left() {

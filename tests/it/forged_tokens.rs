@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::stage::{PHONE, Stage, Tokens, client::Call, jwt};
+use crate::stage::{PHONE, Stage, Tokens, client::Call, just_before, jwt};
 
 #[tokio::test]
 async fn no_token_that_was_tampered_with_passes() {
@@ -95,7 +95,7 @@ async fn a_refresh_token_opens_no_door_and_an_access_token_refreshes_nothing() {
 async fn an_access_token_lives_to_the_millisecond_and_half_a_minute_for_slow_clocks() {
     let stage = Stage::new().await;
     let tokens = stage.log_in(PHONE).await;
-    stage.pass(Duration::from_millis(15 * 60_000 + 30_000 - 1));
+    stage.pass(just_before(Duration::from_secs(15 * 60 + 30)));
     is_alive_here(&stage, &tokens.access).await;
     stage.pass(Duration::from_millis(1));
     is_refused_everywhere(&stage, &tokens.access, "token_expired").await;

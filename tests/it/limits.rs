@@ -7,9 +7,10 @@ use serde_json::json;
 use crate::stage::{
     BEHIND_A_PROXY, PHONE, Stage,
     client::{Answer, Call},
+    just_before,
 };
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 const MILLISECOND: Duration = Duration::from_millis(1);
 
 #[tokio::test]
@@ -56,11 +57,11 @@ async fn no_window_of_half_an_hour_holds_more_than_three_codes() {
 #[tokio::test]
 async fn a_place_becomes_free_at_the_very_millisecond() {
     let stage = Stage::new().await;
-    for wait in [MILLISECOND * 0, MILLISECOND, MILLISECOND] {
+    for wait in [Duration::ZERO, MILLISECOND, MILLISECOND] {
         stage.pass(wait);
         assert_eq!(stage.ask_for_code(PHONE).await.status, 200);
     }
-    stage.pass(MINUTE * 30 - MILLISECOND * 3);
+    stage.pass(just_before(MINUTE * 30).saturating_sub(MILLISECOND * 2));
     let refused = stage.ask_for_code(PHONE).await;
     is_limited(&refused, "phone");
     assert_eq!(refused.header("retry-after"), "1");
@@ -216,7 +217,7 @@ async fn a_pause_between_two_messages_can_be_forced() {
     let first = stage.ask_for_code(PHONE).await;
     // A client is never told to come back earlier than it may.
     assert_eq!(first.json()["resend_in"], 45);
-    stage.pass(Duration::from_secs(45) - MILLISECOND);
+    stage.pass(just_before(Duration::from_secs(45)));
     let refused = stage.ask_for_code(PHONE).await;
     is_limited(&refused, "phone");
     assert_eq!(refused.header("retry-after"), "1");

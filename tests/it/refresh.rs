@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::stage::{PHONE, Stage, Tokens, client::Answer, jwt};
+use crate::stage::{PHONE, Stage, Tokens, client::Answer, just_before, jwt};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MILLISECOND: Duration = Duration::from_millis(1);
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const DAY: Duration = Duration::from_hours(24);
 
 #[tokio::test]
 async fn a_refresh_token_gives_new_tokens_word_for_word() {
@@ -58,7 +58,7 @@ async fn within_the_grace_the_same_token_has_the_same_successor_byte_for_byte() 
     let stage = Stage::new().await;
     let old = stage.log_in(PHONE).await;
     let first = Tokens::of(&stage.refresh(&old.refresh).await.json());
-    stage.pass(SECOND * 30 - MILLISECOND);
+    stage.pass(just_before(SECOND * 30));
     let again = stage.refresh(&old.refresh).await;
     let second = Tokens::of(&again.json());
     assert_eq!(second.refresh, first.refresh);
@@ -129,7 +129,7 @@ async fn a_token_of_a_session_that_was_logged_out_harms_nobody() {
 async fn a_session_that_is_not_refreshed_for_a_month_has_ended() {
     let stage = Stage::new().await;
     let mut tokens = stage.log_in(PHONE).await;
-    stage.pass(DAY * 30 - MILLISECOND);
+    stage.pass(just_before(DAY * 30));
     tokens = Tokens::of(&stage.refresh(&tokens.refresh).await.json());
     stage.pass(DAY * 30);
     is_useless(&stage.refresh(&tokens.refresh).await);
@@ -146,7 +146,7 @@ async fn no_refreshing_makes_a_session_older_than_ninety_days() {
         assert_eq!(left, Some((90 - day).min(30) * 86_400), "on day {day}");
         tokens = Tokens::of(&answer.json());
     }
-    stage.pass(DAY * 3 - SECOND);
+    stage.pass((DAY * 3).saturating_sub(SECOND));
     let answer = stage.refresh(&tokens.refresh).await;
     assert_eq!(answer.json()["refresh_expires_in"], 1);
     tokens = Tokens::of(&answer.json());

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::stage::{PHONE, Stage, client::Answer, inbox::wrong_for};
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// No limit stands in the way of these scenarios.
 const UNLIMITED: &str = "otp.limits = []";

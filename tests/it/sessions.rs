@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::stage::{BEHIND_A_PROXY, PHONE, Stage, Tokens, client::Answer};
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 const STRANGER: &str = "+14155550199";
 
 #[tokio::test]

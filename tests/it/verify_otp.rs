@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::stage::{PHONE, Stage, Tokens, client::Call, inbox::wrong_for, jwt};
+use crate::stage::{PHONE, Stage, Tokens, client::Call, inbox::wrong_for, just_before, jwt};
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 const MILLISECOND: Duration = Duration::from_millis(1);
 
 /// No limit stands in the way of these scenarios.
@@ -93,7 +93,7 @@ async fn a_code_lives_exactly_as_long_as_it_says() {
 
     stage.ask_for_code(PHONE).await;
     let code = stage.inbox.nth_code_for(PHONE, 2).await;
-    stage.pass(MINUTE * 5 - MILLISECOND);
+    stage.pass(just_before(MINUTE * 5));
     assert_eq!(stage.answer(PHONE, &code).await.status, 200);
 }
 
@@ -102,7 +102,7 @@ async fn no_resend_lets_a_code_live_longer_than_its_greatest_age() {
     let stage = Stage::with(&[UNLIMITED]).await;
     for (sends, last_wait, lives) in [
         (2, MINUTE * 5 / 2, false),
-        (4, MINUTE * 5 / 2 - MILLISECOND, true),
+        (4, just_before(MINUTE * 5 / 2), true),
     ] {
         stage.ask_for_code(PHONE).await;
         stage.pass(MINUTE * 4);
@@ -229,7 +229,7 @@ async fn a_number_stands_so_many_wrong_answers_in_any_day() {
     stage.answer(PHONE, &code).await.is_wrong_code(Some(0));
 
     // A day after the first failures, and not a moment sooner, there is room for others.
-    stage.pass(MINUTE * 60 * 23 - MILLISECOND);
+    stage.pass(just_before(MINUTE * 60 * 23));
     stage.ask_for_code(PHONE).await;
     let code = stage.inbox.nth_code_for(PHONE, 3).await;
     stage.answer(PHONE, &code).await.is_wrong_code(Some(0));

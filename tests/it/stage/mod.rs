@@ -66,6 +66,11 @@ const SENTINEL: &str = "+14155559999";
 /// How long anything may take before a test gives up on it.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
+/// The last moment at which `span` is not over yet.
+pub fn just_before(span: Duration) -> Duration {
+    span.saturating_sub(Duration::from_millis(1))
+}
+
 impl Stage {
     /// A gateway with the defaults, a memory store and one route that needs a token.
     pub async fn new() -> Self {
