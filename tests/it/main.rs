@@ -9,6 +9,7 @@ mod house;
 mod as_a_library;
 mod bad_bodies;
 mod bad_input;
+mod chromium;
 mod cookies;
 mod durability;
 mod forged_tokens;
