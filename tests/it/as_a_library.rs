@@ -16,7 +16,9 @@ use crate::stage::{PHONE, Tokens, client::Call, inbox::Inbox};
 async fn an_axum_app_logs_people_in_by_itself() {
     let inbox = Inbox::default();
     let sms = Sms::Console(Console::new(Box::new(inbox.clone())));
-    let app = example::app(sms, &Secret::new([1; 32])).await.expect("an app");
+    let app = example::app(sms, &Secret::new([1; 32]))
+        .await
+        .expect("an app");
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let service = app.into_make_service_with_connect_info::<SocketAddr>();
@@ -24,7 +26,10 @@ async fn an_axum_app_logs_people_in_by_itself() {
     let call = |method: &str, path: &str| Call::new(address, method, path);
 
     assert_eq!(call("GET", "/").send().await.status, 200);
-    call("GET", "/me").send().await.is_refused(401, "missing_token");
+    call("GET", "/me")
+        .send()
+        .await
+        .is_refused(401, "missing_token");
 
     let asked = call("POST", "/api/auth/send-otp").json(&json!({ "mobile_number": PHONE }));
     assert_eq!(asked.send().await.status, 200);
@@ -33,7 +38,10 @@ async fn an_axum_app_logs_people_in_by_itself() {
         "otp": inbox.code_for(PHONE).await,
         "device_info": "test",
     });
-    let answered = call("POST", "/api/auth/verify-otp").json(&answer).send().await;
+    let answered = call("POST", "/api/auth/verify-otp")
+        .json(&answer)
+        .send()
+        .await;
     let tokens = Tokens::of(&answered.json());
 
     let me = call("GET", "/me").bearer(&tokens.access).send().await;
@@ -42,7 +50,10 @@ async fn an_axum_app_logs_people_in_by_itself() {
         .bearer(&tokens.access)
         .header("x-auth-phone", "+15550001111")
         .header("x_auth_phone", "+15550001111");
-    assert_eq!(forged.send().await.text(), format!("Your number is {PHONE}.\n"));
+    assert_eq!(
+        forged.send().await.text(),
+        format!("Your number is {PHONE}.\n")
+    );
 
     let logout = call("POST", "/api/auth/logout").bearer(&tokens.access);
     assert_eq!(logout.send().await.status, 204);

@@ -1,4 +1,4 @@
-//! A real browser, driven by WebDriver (W3C, level 2) as far as the scenarios need it.
+//! A real browser, driven by `WebDriver` (W3C, level 2) as far as the scenarios need it.
 
 use std::{
     io::{Read, Write},
@@ -24,7 +24,7 @@ pub struct Chromium {
     _profile: TempDir,
 }
 
-/// The member that holds an element's reference (WebDriver §11).
+/// The member that holds an element's reference (`WebDriver` §11).
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 impl Chromium {
