@@ -26,3 +26,11 @@ mod sessions;
 mod strangers;
 mod verify_otp;
 mod who_is_calling;
+
+mod bodies;
+mod failures;
+mod forwarding;
+mod identity;
+mod pool;
+mod routes;
+mod targets;

@@ -3,10 +3,12 @@
 pub mod browser;
 pub mod chromium;
 pub mod client;
+pub mod h2;
 pub mod inbox;
 pub mod jwt;
 pub mod program;
 pub mod upstream;
+pub mod wire;
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 

@@ -1,0 +1,326 @@
+//! Bodies: streamed as they come, held back when nobody takes them, limited, and broken off where they broke off.
+
+use std::time::Duration;
+
+use http::Request;
+use http_body_util::BodyExt;
+
+use crate::stage::{
+    Stage,
+    h2::{H2, get, whole},
+    wire::{Puppet, Wire},
+};
+
+const OPEN: &str = "[[routes]]\npath = \"/\"\nauth = \"none\"";
+const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+/// More than any socket between an app and a client holds: what still moves beyond it is in memory.
+const MUCH: usize = 32 << 20;
+
+/// A stage over an app that a test speaks for, with one worker, and a request on its way to it.
+struct Scene {
+    stage: Stage,
+    app: Puppet,
+    client: Wire,
+    server: Wire,
+}
+
+impl Scene {
+    async fn after(request: &str, settings: &[&str]) -> Self {
+        let app = Puppet::new().await;
+        let setting = app.setting();
+        let mut all = vec!["server.workers = 1", &setting];
+        all.extend(settings);
+        if !settings
+            .iter()
+            .any(|setting| setting.contains("[[routes]]"))
+        {
+            all.push(OPEN);
+        }
+        let stage = Stage::with(&all).await;
+        let mut client = Wire::to(stage.address).await;
+        client.send(request).await;
+        let server = app.accept().await;
+        Self {
+            stage,
+            app,
+            client,
+            server,
+        }
+    }
+
+    async fn get(settings: &[&str]) -> Self {
+        let mut scene = Self::after("GET / HTTP/1.1\r\nHost: h\r\n\r\n", settings).await;
+        scene.server.request().await;
+        scene
+    }
+
+    async fn upload(settings: &[&str]) -> Self {
+        let head = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let mut scene = Self::after(head, settings).await;
+        scene.server.head().await;
+        scene
+    }
+}
+
+#[tokio::test]
+async fn an_answer_arrives_piece_by_piece_as_the_app_gives_it() {
+    let mut scene = Scene::get(&[]).await;
+    scene
+        .server
+        .send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+        .await;
+    scene.client.until("\r\n\r\n").await;
+    for event in ["one", "two", "six"] {
+        scene
+            .server
+            .send(format!("b\r\ndata: {event}\n\n\r\n"))
+            .await;
+        scene.client.until(&format!("data: {event}\n\n")).await;
+    }
+    scene.server.send("0\r\n\r\n").await;
+    scene.client.until("0\r\n\r\n").await;
+}
+
+#[tokio::test]
+async fn an_upload_arrives_piece_by_piece_as_the_client_gives_it() {
+    let mut scene = Scene::upload(&[]).await;
+    for piece in ["one", "two", "six"] {
+        scene.client.send(format!("3\r\n{piece}\r\n")).await;
+        scene.server.until(piece).await;
+    }
+    // The app may answer before the last of it.
+    scene.server.send(CHUNKED).await;
+    scene.client.until("\r\n\r\n").await;
+    scene.client.send("0\r\n\r\n").await;
+    scene.server.until("0\r\n\r\n").await;
+    scene.server.send("2\r\nok\r\n0\r\n\r\n").await;
+    scene.client.until("ok\r\n0\r\n\r\n").await;
+}
+
+#[tokio::test]
+async fn an_endless_answer_waits_for_a_client_that_does_not_read() {
+    let mut scene = Scene::get(&[]).await;
+    scene.server.send("HTTP/1.1 200 OK\r\n\r\n").await;
+    let taken = flood(&scene.server).await;
+    assert!(taken < MUCH, "{taken} bytes went somewhere");
+    // It only waited: once the client reads, all goes on.
+    scene.client.until("\r\n\r\n").await;
+    drop(scene.server);
+    assert_eq!(scene.client.rest().await.len(), taken);
+}
+
+#[tokio::test]
+async fn an_endless_upload_waits_for_an_app_that_does_not_read() {
+    let scene =
+        Scene::upload(&["[[routes]]\npath = \"/\"\nauth = \"none\"\nmax_body = \"1gb\""]).await;
+    let mut chunk = b"10000\r\n".to_vec();
+    chunk.resize(0x10007, b'x');
+    chunk.extend(b"\r\n");
+    let mut taken = 0;
+    let mut quiet = 0;
+    while quiet < 5 && taken < MUCH {
+        let took = scene.client.fill(&chunk);
+        quiet = if took == 0 { quiet + 1 } else { 0 };
+        taken += took;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(taken < MUCH, "{taken} bytes went somewhere");
+}
+
+/// Writes until nothing has moved for a while, and says how much was taken.
+async fn flood(wire: &Wire) -> usize {
+    let block = vec![b'x'; 1 << 16];
+    let (mut taken, mut quiet) = (0, 0);
+    while quiet < 5 && taken < MUCH {
+        let took = wire.fill(&block);
+        quiet = if took == 0 { quiet + 1 } else { 0 };
+        taken += took;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    taken
+}
+
+#[tokio::test]
+async fn a_body_that_says_it_is_too_large_is_refused_unread() {
+    let stage =
+        Stage::with(&["[[routes]]\npath = \"/\"\nauth = \"none\"\nmax_body = \"1kb\""]).await;
+    let fits = stage.post("/").body(vec![b'x'; 1024]).send().await;
+    assert_eq!(fits.status, 200);
+    let mut wire = Wire::to(stage.address).await;
+    wire.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1025\r\n\r\n")
+        .await;
+    wire.answer().await.is_refused(413, "body_too_large");
+    assert_eq!(stage.upstream.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn a_body_that_turns_out_too_large_is_cut_off_and_the_app_sees_no_end_of_it() {
+    let settings = "[[routes]]\npath = \"/\"\nauth = \"none\"\nmax_body = \"1kb\"";
+    let mut scene = Scene::upload(&[settings]).await;
+    let piece = "x".repeat(1024);
+    scene.client.send(format!("400\r\n{piece}\r\n")).await;
+    scene.server.until(&piece).await;
+    scene.client.send("1\r\ny\r\n0\r\n\r\n").await;
+    scene
+        .client
+        .answer()
+        .await
+        .is_refused(413, "body_too_large");
+    let rest = scene.server.rest().await;
+    assert!(!rest.contains("0\r\n\r\n"), "{rest:?}");
+    assert!(!rest.contains('y'));
+}
+
+#[tokio::test]
+async fn a_body_of_exactly_the_limit_passes_in_chunks_too() {
+    let settings = "[[routes]]\npath = \"/\"\nauth = \"none\"\nmax_body = \"1kb\"";
+    let mut scene = Scene::upload(&[settings]).await;
+    let piece = "x".repeat(512);
+    for _ in 0..2 {
+        scene.client.send(format!("200\r\n{piece}\r\n")).await;
+    }
+    scene.client.send("0\r\n\r\n").await;
+    scene.server.until("0\r\n\r\n").await;
+    scene
+        .server
+        .send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        .await;
+    assert_eq!(scene.client.answer().await.status, 200);
+}
+
+#[tokio::test]
+async fn an_app_notices_that_the_client_has_gone_while_it_thinks() {
+    let mut scene = Scene::get(&[]).await;
+    drop(scene.client);
+    assert_eq!(scene.server.rest().await, "");
+    let line = scene
+        .stage
+        .access_log
+        .line(|line| line.contains(" 499 "))
+        .await;
+    assert!(line.contains(" GET / "));
+}
+
+#[tokio::test]
+async fn an_app_notices_that_the_client_has_gone_while_it_streams() {
+    let mut scene = Scene::get(&[]).await;
+    scene.server.send(CHUNKED).await;
+    scene.client.until("\r\n\r\n").await;
+    drop(scene.client);
+    assert_eq!(scene.server.rest().await, "");
+}
+
+#[tokio::test]
+async fn an_upload_that_breaks_off_never_looks_complete_to_the_app() {
+    let mut scene = Scene::upload(&[]).await;
+    scene.client.send("3\r\nabc\r\n").await;
+    scene.server.until("abc\r\n").await;
+    drop(scene.client);
+    assert_eq!(scene.server.rest().await, "");
+}
+
+#[tokio::test]
+async fn an_upload_that_stops_coming_is_given_up() {
+    let mut scene = Scene::upload(&["server.limits.body_idle = \"1s\""]).await;
+    scene.client.send("3\r\nabc\r\n").await;
+    scene.server.until("abc\r\n").await;
+    scene
+        .client
+        .answer()
+        .await
+        .is_refused(408, "request_timeout");
+    assert_eq!(scene.server.rest().await, "");
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_never_looks_complete_to_the_client() {
+    for (head, body) in [
+        (CHUNKED, "3\r\nabc\r\n"),
+        (CHUNKED, "3\r\nab"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n", "abc"),
+    ] {
+        let mut scene = Scene::get(&[]).await;
+        scene.server.send(head).await;
+        scene.server.send(body).await;
+        scene.client.until("ab").await;
+        drop(scene.server);
+        let rest = scene.client.rest().await;
+        assert!(!rest.contains("0\r\n\r\n"), "{rest:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_stops_coming_is_broken_off() {
+    let mut scene = Scene::get(&["upstreams.app.body_idle = \"1s\""]).await;
+    scene.server.send(CHUNKED).await;
+    scene.server.send("3\r\nabc\r\n").await;
+    scene.client.until("abc").await;
+    let rest = scene.client.rest().await;
+    assert!(!rest.contains("0\r\n\r\n"), "{rest:?}");
+    assert_eq!(scene.server.rest().await, "");
+}
+
+#[tokio::test]
+async fn an_h2_client_is_told_that_an_answer_broke_off() {
+    let app = Puppet::new().await;
+    let stage = Stage::with(&[OPEN, &app.setting()]).await;
+    let (client, _connection) = H2::to(stage.address).await;
+    let answer = tokio::spawn(async move { client.begin(get("http://h/")).await });
+    let mut server = app.accept().await;
+    server.request().await;
+    server.send(CHUNKED).await;
+    server.send("3\r\nabc\r\n").await;
+    let mut body = answer.await.unwrap().expect("a head").into_body();
+    let first = body.frame().await.expect("a piece").expect("a piece");
+    assert_eq!(first.into_data().unwrap(), "abc");
+    drop(server);
+    body.frame().await.expect("no end").expect_err("an error");
+}
+
+#[tokio::test]
+async fn trailers_of_the_app_reach_a_client_that_can_read_them() {
+    let app = Puppet::new().await;
+    let stage = Stage::with(&[OPEN, &app.setting()]).await;
+    let (client, _connection) = H2::to(stage.address).await;
+    let request = Request::get("http://h/")
+        .header("te", "trailers")
+        .body(crate::stage::h2::body(""))
+        .unwrap();
+    let answer = tokio::spawn(async move { client.begin(request).await });
+    let mut server = app.accept().await;
+    server.request().await;
+    server
+        .send(
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: Grpc-Status\r\n\r\n\
+             2\r\nok\r\n0\r\nGrpc-Status: 0\r\n\r\n",
+        )
+        .await;
+    let (answer, trailers) = whole(answer.await.unwrap().expect("a head")).await;
+    assert_eq!(answer.body, "ok");
+    assert_eq!(trailers.expect("trailers")["grpc-status"], "0");
+}
+
+#[tokio::test]
+async fn an_app_that_neither_reads_nor_answers_is_given_up() {
+    let settings = [
+        "[[routes]]\npath = \"/\"\nauth = \"none\"\nmax_body = \"1gb\"\nresponse_timeout = \"500ms\"",
+    ];
+    let mut scene = Scene::upload(&settings).await;
+    let mut chunk = b"10000\r\n".to_vec();
+    chunk.resize(0x10007, b'x');
+    chunk.extend(b"\r\n");
+    let flooding = async {
+        loop {
+            scene.client.fill(&chunk);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let line = tokio::select! {
+        line = scene.stage.access_log.line(|line| line.contains(" POST / ")) => line,
+        () = flooding => unreachable!(),
+    };
+    assert!(line.contains(" 504 "), "{line}");
+    assert!(!scene.app.is_wanted());
+    scene.server.rest().await;
+}

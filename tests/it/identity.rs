@@ -1,0 +1,259 @@
+//! Identity: the app hears who is calling from the gateway alone, whatever the caller says about it.
+
+use serde_json::Value;
+
+use crate::stage::{PHONE, Stage, upstream::told, wire::Wire};
+
+/// One route of each kind.
+const ROUTES: [&str; 3] = [
+    "[[routes]]\npath = \"/none\"\nauth = \"none\"",
+    "[[routes]]\npath = \"/optional\"\nauth = \"optional\"",
+    "[[routes]]\npath = \"/required\"",
+];
+
+/// What a CGI program, or one of its heirs, finds under `name`: they take `-`, `_` and `.` for the
+/// same, and join what came several times.
+fn as_cgi_reads(seen: &Value, name: &str) -> Vec<String> {
+    let fold = |name: &str| {
+        let fold = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+        name.chars().map(fold).collect::<String>().to_uppercase()
+    };
+    let headers = seen["headers"].as_array().expect("headers");
+    headers
+        .iter()
+        .filter(|pair| fold(pair[0].as_str().unwrap()) == fold(name))
+        .map(|pair| pair[1].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn no_spelling_of_an_identity_header_gets_past_any_kind_of_route() {
+    let stage = Stage::with(&ROUTES).await;
+    let tokens = stage.log_in(PHONE).await;
+    let me = stage
+        .get("/api/auth/me")
+        .bearer(&tokens.access)
+        .send()
+        .await;
+    let subject = me.json()["sub"].as_str().expect("a subject").to_owned();
+    for spelling in [
+        "X-Auth-Subject",
+        "x-auth-subject",
+        "X_AUTH_SUBJECT",
+        "X-Auth_Subject",
+        "x.auth.subject",
+        "X-Auth.Subject",
+        "X~Auth+Subject",
+    ] {
+        for (path, token, expected) in [
+            ("/none", None, None),
+            ("/none", Some(&tokens.access), None),
+            ("/optional", None, None),
+            ("/optional", Some(&tokens.access), Some(&subject)),
+            ("/required", Some(&tokens.access), Some(&subject)),
+        ] {
+            let mut call = stage
+                .get(path)
+                .header(spelling, "admin")
+                .header(spelling, "root");
+            if let Some(token) = token {
+                call = call.bearer(token);
+            }
+            let seen = call.send().await.json();
+            let read = as_cgi_reads(&seen, "x-auth-subject");
+            let expected: Vec<String> = expected.into_iter().cloned().collect();
+            assert_eq!(read, expected, "{spelling} on {path}: {seen}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_identity_header_is_ours_alone() {
+    let stage = Stage::with(&[
+        "identity.subject = \"X-User\"",
+        "identity.phone = \"X-User-Phone\"",
+        "identity.session = \"X-User-Login\"",
+        "identity.claims = { tenant = \"X-Tenant\", absent = \"X-Absent\" }",
+        "tokens.claims = { tenant = \"acme\" }",
+        "[[routes]]\npath = \"/\"\nauth = \"optional\"",
+    ])
+    .await;
+    let tokens = stage.log_in(PHONE).await;
+    let names = [
+        "x-user",
+        "x-user-phone",
+        "x-user-login",
+        "x-tenant",
+        "x-absent",
+    ];
+    let forge = |mut call: crate::stage::client::Call| {
+        for name in names {
+            call = call
+                .header(name, "forged")
+                .header(&name.replace('-', "_"), "forged");
+        }
+        call
+    };
+    let stranger = forge(stage.get("/")).send().await.json();
+    for name in names {
+        assert_eq!(as_cgi_reads(&stranger, name), [] as [String; 0], "{name}");
+    }
+    let known = forge(stage.get("/").bearer(&tokens.access))
+        .send()
+        .await
+        .json();
+    assert_eq!(as_cgi_reads(&known, "x-user-phone"), [PHONE]);
+    assert_eq!(as_cgi_reads(&known, "x-user-login"), [&*tokens.session]);
+    assert_eq!(as_cgi_reads(&known, "x-tenant"), ["acme"]);
+    assert_eq!(as_cgi_reads(&known, "x-user").len(), 1);
+    // A claim that the token does not have leaves no room for a forged one.
+    assert_eq!(as_cgi_reads(&known, "x-absent"), [] as [String; 0]);
+}
+
+#[tokio::test]
+async fn claims_travel_as_text_or_as_json_and_what_no_header_can_carry_stays_away() {
+    let stage = Stage::with(&[
+        "tokens.claims = { roles = [\"a\", \"b, c\"], level = 3, name = \"J\\u00f6rg\\r\\nX-Auth-Subject: admin\" }",
+        "identity.claims = { roles = \"X-Roles\", level = \"X-Level\", name = \"X-Name\" }",
+    ])
+    .await;
+    let tokens = stage.log_in(PHONE).await;
+    let seen = stage.get("/").bearer(&tokens.access).send().await.json();
+    assert_eq!(told(&seen, "x-roles"), ["[\"a\",\"b, c\"]"]);
+    assert_eq!(told(&seen, "x-level"), ["3"]);
+    assert_eq!(told(&seen, "x-name"), [] as [String; 0]);
+    assert_ne!(told(&seen, "x-auth-subject"), ["admin"]);
+}
+
+#[tokio::test]
+async fn naming_a_header_in_connection_takes_none_of_ours_away() {
+    let stage = Stage::new().await;
+    let tokens = stage.log_in(PHONE).await;
+    let ours = [
+        "x-auth-subject",
+        "x-auth-phone",
+        "x-auth-session",
+        "x-forwarded-for",
+        "x-forwarded-proto",
+        "x-forwarded-host",
+        "x-request-id",
+        "host",
+    ];
+    for named in [ours.join(", "), ours.join(",").to_uppercase()] {
+        let seen = stage
+            .get("/")
+            .bearer(&tokens.access)
+            .header("connection", "keep-alive")
+            .header("connection", &named)
+            .send()
+            .await
+            .json();
+        for name in ours {
+            assert_eq!(told(&seen, name).len(), 1, "{name}: {seen}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn trailers_of_a_request_tell_the_app_nothing() {
+    let stage = Stage::with(&ROUTES).await;
+    let mut wire = Wire::to(stage.address).await;
+    wire.send(
+        "POST /none HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\
+         Trailer: X-Auth-Subject\r\nTE: trailers\r\n\r\n\
+         3\r\nabc\r\n0\r\nX-Auth-Subject: admin\r\nX-Other: 1\r\n\r\n",
+    )
+    .await;
+    let seen = wire.answer().await.json();
+    assert_eq!(seen["body"], "abc");
+    assert_eq!(as_cgi_reads(&seen, "x-auth-subject"), [] as [String; 0]);
+    assert!(!seen.to_string().contains("admin"), "{seen}");
+}
+
+#[tokio::test]
+async fn the_token_stays_at_the_gateway_unless_the_route_forwards_it() {
+    let stage = Stage::with(&[
+        "[[routes]]\npath = \"/\"",
+        "[[routes]]\npath = \"/optional\"\nauth = \"optional\"",
+        "[[routes]]\npath = \"/forward\"\nforward_token = true",
+    ])
+    .await;
+    let tokens = stage.log_in(PHONE).await;
+    for path in ["/", "/optional"] {
+        let answer = stage.get(path).bearer(&tokens.access).send().await;
+        assert!(!answer.text().contains(&tokens.access), "{path}");
+    }
+    let forwarded = stage.get("/forward").bearer(&tokens.access).send().await;
+    let bearer = format!("Bearer {}", tokens.access);
+    assert_eq!(told(&forwarded.json(), "authorization"), [bearer]);
+}
+
+#[tokio::test]
+async fn the_session_cookies_stay_at_the_gateway_and_the_app_gets_its_own() {
+    let stage = Stage::with(&ROUTES).await;
+    let tokens = stage.log_in(PHONE).await;
+    let cookies = format!(
+        "a=1; otp_access={}; b=\"2\"; otp_refresh={}; __Host-otp_access=x; c=otp_access",
+        tokens.access, tokens.refresh
+    );
+    for path in ["/none", "/optional", "/required"] {
+        let call = stage.get(path).header("cookie", &cookies);
+        let answer = call.header("cookie", "d=4").send().await;
+        let seen = answer.json();
+        assert_eq!(told(&seen, "cookie"), ["a=1; b=\"2\"; c=otp_access; d=4"]);
+        assert!(!answer.text().contains(&tokens.access));
+        assert!(!answer.text().contains(&tokens.refresh));
+    }
+    let only_ours = format!("otp_access={}", tokens.access);
+    let seen = stage
+        .get("/required")
+        .header("cookie", &only_ours)
+        .send()
+        .await
+        .json();
+    assert_eq!(told(&seen, "cookie"), [] as [String; 0]);
+    assert_eq!(told(&seen, "x-auth-phone"), [PHONE]);
+}
+
+#[tokio::test]
+async fn credentials_of_another_kind_are_the_apps_affair() {
+    let stage = Stage::with(&ROUTES).await;
+    for path in ["/none", "/optional"] {
+        let call = stage.get(path).header("authorization", "Basic YTpi");
+        let seen = call.send().await.json();
+        assert_eq!(told(&seen, "authorization"), ["Basic YTpi"], "{path}");
+        assert_eq!(told(&seen, "x-auth-subject"), [] as [String; 0]);
+    }
+}
+
+#[tokio::test]
+async fn a_header_is_believed_before_a_cookie_and_two_tokens_are_none() {
+    let stage = Stage::new().await;
+    let (one, other) = (
+        stage.log_in(PHONE).await,
+        stage.log_in("+14155550101").await,
+    );
+    let cookie = |token: &str| format!("otp_access={token}");
+    let both = stage
+        .get("/")
+        .bearer(&one.access)
+        .header("cookie", &cookie(&other.access))
+        .send()
+        .await;
+    assert_eq!(told(&both.json(), "x-auth-phone"), [PHONE]);
+    assert!(!both.text().contains(&other.access));
+    let twice = stage
+        .get("/")
+        .header("cookie", &cookie(&one.access))
+        .header("cookie", &cookie(&other.access))
+        .send()
+        .await;
+    twice.is_refused(401, "invalid_token");
+    let bad_header = stage
+        .get("/")
+        .bearer("nonsense")
+        .header("cookie", &cookie(&one.access))
+        .send()
+        .await;
+    bad_header.is_refused(401, "invalid_token");
+}
