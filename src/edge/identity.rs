@@ -14,6 +14,7 @@ use crate::{
         client::is_forwarding,
         destination::Destination,
         gate::{Credential, Principal, header_value},
+        request_id::X_REQUEST_ID,
     },
     net::{cookies, hop_by_hop},
 };
@@ -102,14 +103,14 @@ impl IdentityLayer {
         self.set(headers, &principal);
     }
 
-    /// Removes what looks like an identity header, and what looks like a forwarding header without
-    /// being spelt like one (those spelt right were judged before).
+    /// Removes what looks like an identity header, and what looks like another header of the gateway's
+    /// without being spelt like it (those spelt right were judged and set before).
     fn strip(&self, headers: &mut HeaderMap) {
         let is_forged = |name: &HeaderName| {
             let name = name.as_str();
             let is_unusual = || name.bytes().any(|b| b == b'_' || b == b'.');
             self.protected.iter().any(|ours| folds_to(name, ours))
-                || (is_unusual() && is_forwarding(&fold(name).collect::<String>()))
+                || (is_unusual() && is_told_by_the_gateway(&fold(name).collect::<String>()))
         };
         let forged: Vec<HeaderName> = headers.keys().filter(|n| is_forged(n)).cloned().collect();
         for name in forged {
@@ -136,6 +137,11 @@ impl IdentityLayer {
             }
         }
     }
+}
+
+/// Whether a header is the gateway's word to the app and stands there already.
+fn is_told_by_the_gateway(name: &str) -> bool {
+    is_forwarding(name) || name == X_REQUEST_ID
 }
 
 /// A header's name as the most forgiving reader sees it: lower case, all but letters and digits alike.

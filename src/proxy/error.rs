@@ -23,6 +23,9 @@ pub enum Error {
     /// The connection ended or its bytes made no sense.
     #[error("the exchange broke off: {0}")]
     Exchange(#[source] hyper::Error),
+    /// The answer was 101, which the gateway never asks for.
+    #[error("the app switched protocols unasked")]
+    Switched,
     /// No answer began in time.
     #[error("no answer in time")]
     Timeout,
@@ -53,7 +56,7 @@ impl From<Error> for Reject {
             Error::Connect(_) => {
                 Self::new(Code::UpstreamUnreachable, "The app accepts no connection.")
             }
-            Error::Exchange(_) => {
+            Error::Exchange(_) | Error::Switched => {
                 Self::new(Code::UpstreamUnreachable, "The app broke off the exchange.")
             }
             Error::ConnectTimeout => Self::new(

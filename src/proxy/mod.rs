@@ -9,7 +9,9 @@ pub use upstream::Upstream;
 
 use std::{fmt, rc::Rc, sync::Arc, time::Duration};
 
-use http::{HeaderMap, HeaderValue, Request, Response, Uri, Version, header, uri::PathAndQuery};
+use http::{
+    HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, Version, header, uri::PathAndQuery,
+};
 use hyper::{body::Incoming, client::conn::http1::SendRequest};
 
 use crate::{
@@ -126,6 +128,10 @@ impl Exchange {
             .sent_under(lease.alarm(), self.response_timeout);
         let upload = request.body().watch();
         match lease.sender().try_send_request(request).await {
+            // Nobody asked for another protocol, so what follows is no answer.
+            Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                Err(Error::Switched)
+            }
             Ok(response) => {
                 upload.answered();
                 Ok(Some(receive(response, lease, upload)))
@@ -154,8 +160,8 @@ fn receive(
     Response::from_parts(parts, Body::stream(Download::new(incoming, lease, watch)))
 }
 
-/// An HTTP/1.1 request names its host in `Host` and only path and query in its target (RFC 9112
-/// §3.2.1), in whatever form it came.
+/// An HTTP/1.1 request names its host in `Host`, which is empty when there is none, and only path and
+/// query in its target (RFC 9112 §3.2), in whatever form it came.
 fn to_origin_form(parts: &mut http::request::Parts) -> Result<(), Error> {
     if let Some(authority) = parts.uri.authority() {
         let host = HeaderValue::from_str(authority.as_str()).map_err(|_| Error::Target)?;
@@ -166,6 +172,10 @@ fn to_origin_form(parts: &mut http::request::Parts) -> Result<(), Error> {
             .cloned()
             .unwrap_or_else(|| PathAndQuery::from_static("/"));
         parts.uri = Uri::from(target);
+    } else if parts.version == Version::HTTP_10 && !parts.headers.contains_key(header::HOST) {
+        parts
+            .headers
+            .insert(header::HOST, HeaderValue::from_static(""));
     }
     parts.version = Version::HTTP_11;
     // Ours to answer: hyper has said "continue" when the body was first asked for.
