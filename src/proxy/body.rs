@@ -67,8 +67,7 @@ struct Upstreaming {
 #[derive(Debug)]
 struct Shared {
     end: Cell<UploadEnd>,
-    answered: Cell<bool>,
-    /// The app's connection and how long its answer may take once all is sent.
+    /// What watches over the app until its answer begins, and how long the app may take.
     answer_due: RefCell<Option<(Alarm, Duration)>>,
 }
 
@@ -88,22 +87,18 @@ impl Upload {
             waiting: None,
             shared: Rc::new(Shared {
                 end: Cell::new(UploadEnd::Open),
-                answered: Cell::new(false),
                 answer_due: RefCell::new(None),
             }),
         })))
     }
 
-    /// From now on `alarm` watches over the app: it is due `timeout` after the last of the request.
+    /// From now on `alarm` watches over the app: it is due when the app has neither taken the next
+    /// piece nor answered for `timeout`.
     pub fn sent_under(&self, alarm: &Alarm, timeout: Duration) {
-        match &self.0 {
-            None => alarm.set(timeout),
-            Some(body) => {
-                alarm.lift();
-                body.shared
-                    .answer_due
-                    .replace(Some((alarm.clone(), timeout)));
-            }
+        alarm.set(timeout);
+        if let Some(body) = &self.0 {
+            let watched = Some((alarm.clone(), timeout));
+            body.shared.answer_due.replace(watched);
         }
     }
 
@@ -117,7 +112,7 @@ impl Watch {
     /// The answer has begun; what is still to be sent no longer sets its deadline.
     pub fn answered(&self) {
         if let Some(shared) = &self.0 {
-            shared.answered.set(true);
+            shared.answer_due.take();
         }
     }
 
@@ -159,12 +154,17 @@ impl Upstreaming {
 }
 
 impl Shared {
-    fn complete(&self) {
-        if self.end.replace(UploadEnd::Complete) == UploadEnd::Open
-            && !self.answered.get()
-            && let Some((alarm, timeout)) = self.answer_due.take()
-        {
-            alarm.set(timeout);
+    /// The app asks for more and the client has none: it is not the app that takes so long.
+    fn wait_for_client(&self) {
+        if let Some((alarm, _)) = &*self.answer_due.borrow() {
+            alarm.lift();
+        }
+    }
+
+    /// The app has something to take, or all of it.
+    fn wait_for_app(&self) {
+        if let Some((alarm, timeout)) = &*self.answer_due.borrow() {
+            alarm.set(*timeout);
         }
     }
 }
@@ -180,9 +180,13 @@ impl Body for Upload {
         let Some(body) = &mut self.0 else {
             return Poll::Ready(None);
         };
-        let polled = ready!(body.poll_data(cx));
+        let Poll::Ready(polled) = body.poll_data(cx) else {
+            body.shared.wait_for_client();
+            return Poll::Pending;
+        };
+        body.shared.wait_for_app();
         if polled.is_none() || body.incoming.is_end_stream() {
-            body.shared.complete();
+            body.shared.end.set(UploadEnd::Complete);
         }
         Poll::Ready(match polled {
             None => None,
