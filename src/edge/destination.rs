@@ -6,7 +6,10 @@ use std::{
 };
 
 use http::{
-    HeaderMap, Method, Request, Uri, Version, header::HOST, request::Parts, uri::PathAndQuery,
+    HeaderMap, Method, Request, Uri, Version,
+    header::{HOST, TRANSFER_ENCODING},
+    request::Parts,
+    uri::PathAndQuery,
 };
 use tower::{Layer, Service};
 
@@ -76,6 +79,7 @@ impl Map {
                 "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
             ));
         }
+        refuse_other_codings(&parts.headers)?;
         let path = CanonicalPath::parse(parts.uri.path()).map_err(refuse)?;
         let encoded_separator = path.has_encoded_separator();
         let destination = {
@@ -131,6 +135,20 @@ impl Map {
 pub fn is_at_or_below(path: &str, base: &str) -> bool {
     path.strip_prefix(base)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// A body is chunked once or not at all (RFC 9112 §6.1). Any other coding would be taken off, or left
+/// on, by one reader and not by the next.
+fn refuse_other_codings(headers: &HeaderMap) -> Result<(), Reject> {
+    let mut lines = headers.get_all(TRANSFER_ENCODING).iter();
+    match (lines.next(), lines.next()) {
+        (None, _) => Ok(()),
+        (Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        (Some(_), _) => Err(Reject::new(
+            Code::InvalidRequestTarget,
+            "The body is coded in another way than chunked.",
+        )),
+    }
 }
 
 /// The one host a request names, in canonical spelling. HTTP/1.1 must name one in exactly one
