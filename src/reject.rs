@@ -7,7 +7,7 @@ pub use code::Code;
 use std::{borrow::Cow, fmt::Write, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use serde_json::{Map, Value, json};
 
 /// The media type of every refusal (RFC 9457 §3).
@@ -150,7 +150,7 @@ impl Reject {
     /// The response: `application/problem+json`, never cached, marked as ours by `Proxy-Status`
     /// (RFC 9209) so that it is told from an answer of the app.
     pub fn into_response<B: From<Bytes>>(self) -> Response<B> {
-        let (status, code, title, proxy_error) = self.code.facts();
+        let (status, code, title, _) = self.code.facts();
         let told = *self.told;
         let mut problem = Map::new();
         problem.insert("type".to_owned(), json!("about:blank"));
@@ -173,11 +173,27 @@ impl Reject {
         let headers = response.headers_mut();
         headers.extend(told.headers);
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.insert(PROXY_STATUS, proxy_status(proxy_error));
-        response.extensions_mut().insert(self.code);
+        mark(&mut response, self.code);
         response
     }
+
+    /// The same refusal for somebody who looks at a page: sent to where it can be put right.
+    pub fn to_redirect<B: From<Bytes>>(&self, location: HeaderValue) -> Response<B> {
+        let mut response = Response::new(B::from(Bytes::new()));
+        *response.status_mut() = StatusCode::SEE_OTHER;
+        response.headers_mut().insert(header::LOCATION, location);
+        mark(&mut response, self.code);
+        response
+    }
+}
+
+/// What every refusal carries. No cache keeps it: it would go on refusing when the reason is gone.
+fn mark<B>(response: &mut Response<B>, code: Code) {
+    let (_, _, _, proxy_error) = code.facts();
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(PROXY_STATUS, proxy_status(proxy_error));
+    response.extensions_mut().insert(code);
 }
 
 /// `Proxy-Status: otp-gateway; error=TYPE` (RFC 9209 §2).

@@ -36,13 +36,7 @@ impl LoginRedirect {
             .into_iter()
             .chain(form_urlencoded::byte_serialize(target.as_bytes()))
             .collect();
-        let mut response = Response::new(B::from(Bytes::new()));
-        *response.status_mut() = StatusCode::SEE_OTHER;
-        let headers = response.headers_mut();
-        headers.insert(header::LOCATION, HeaderValue::from_str(&location).ok()?);
-        // A cached redirect would go on sending people away after they have logged in.
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        Some(response)
+        Some(reject.to_redirect(HeaderValue::from_str(&location).ok()?))
     }
 }
 
