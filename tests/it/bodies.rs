@@ -101,7 +101,10 @@ async fn an_upload_arrives_piece_by_piece_as_the_client_gives_it() {
 #[tokio::test]
 async fn an_endless_answer_waits_for_a_client_that_does_not_read() {
     let mut scene = Scene::get(&[]).await;
-    scene.server.send("HTTP/1.1 200 OK\r\n\r\n").await;
+    scene
+        .server
+        .send("HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n")
+        .await;
     let taken = flood(&scene.server).await;
     assert!(taken < MUCH, "{taken} bytes went somewhere");
     // It only waited: once the client reads, all goes on.

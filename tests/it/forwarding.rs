@@ -262,20 +262,15 @@ async fn answers_without_a_body_have_none_and_leave_the_connection_in_step() {
     let (status, headers) = client.head().await;
     assert_eq!(status, "HTTP/1.1 200 OK");
     assert_eq!(headers["content-length"], "1000");
-    for (sent, length) in [
-        ("HTTP/1.1 204 No Content\r\n\r\n", None),
-        (
-            "HTTP/1.1 304 Not Modified\r\nContent-Length: 1000\r\n\r\n",
-            Some("1000"),
-        ),
+    for sent in [
+        "HTTP/1.1 204 No Content\r\n\r\n",
+        "HTTP/1.1 304 Not Modified\r\nContent-Length: 1000\r\n\r\n",
     ] {
         client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n").await;
         server.request().await;
         server.send(sent).await;
         let (status, headers) = client.head().await;
         assert!(sent.starts_with(&status), "{status}");
-        let told = headers.get("content-length").map(|l| l.to_str().unwrap());
-        assert_eq!(told, length);
         assert!(!headers.contains_key("transfer-encoding"));
     }
     // The next one begins right where the last one ended.

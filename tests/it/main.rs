@@ -28,9 +28,11 @@ mod verify_otp;
 mod who_is_calling;
 
 mod bodies;
+mod connections;
 mod failures;
 mod forwarding;
 mod identity;
 mod pool;
 mod routes;
+mod smuggling;
 mod targets;
