@@ -1,7 +1,5 @@
 //! Bodies: streamed as they come, held back when nobody takes them, limited, and broken off where they broke off.
 
-use std::time::Duration;
-
 use http::Request;
 use http_body_util::BodyExt;
 
@@ -55,6 +53,19 @@ impl Scene {
         scene
     }
 
+    async fn large_upload(settings: &[&str]) -> Self {
+        let head = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1073741824\r\n\r\n";
+        let large = "[[routes]]\npath = \"/\"\nauth = \"none\"\nmax_body = \"1gb\"";
+        let settings = if settings.is_empty() {
+            &[large]
+        } else {
+            settings
+        };
+        let mut scene = Self::after(head, settings).await;
+        scene.server.head().await;
+        scene
+    }
+
     async fn upload(settings: &[&str]) -> Self {
         let head = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
         let mut scene = Self::after(head, settings).await;
@@ -105,7 +116,7 @@ async fn an_endless_answer_waits_for_a_client_that_does_not_read() {
         .server
         .send("HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n")
         .await;
-    let taken = flood(&scene.server).await;
+    let taken = scene.server.flood(MUCH).await;
     assert!(taken < MUCH, "{taken} bytes went somewhere");
     // It only waited: once the client reads, all goes on.
     scene.client.until("\r\n\r\n").await;
@@ -115,33 +126,9 @@ async fn an_endless_answer_waits_for_a_client_that_does_not_read() {
 
 #[tokio::test]
 async fn an_endless_upload_waits_for_an_app_that_does_not_read() {
-    let scene =
-        Scene::upload(&["[[routes]]\npath = \"/\"\nauth = \"none\"\nmax_body = \"1gb\""]).await;
-    let mut chunk = b"10000\r\n".to_vec();
-    chunk.resize(0x10007, b'x');
-    chunk.extend(b"\r\n");
-    let mut taken = 0;
-    let mut quiet = 0;
-    while quiet < 5 && taken < MUCH {
-        let took = scene.client.fill(&chunk);
-        quiet = if took == 0 { quiet + 1 } else { 0 };
-        taken += took;
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let mut scene = Scene::large_upload(&[]).await;
+    let taken = scene.client.flood(MUCH).await;
     assert!(taken < MUCH, "{taken} bytes went somewhere");
-}
-
-/// Writes until nothing has moved for a while, and says how much was taken.
-async fn flood(wire: &Wire) -> usize {
-    let block = vec![b'x'; 1 << 16];
-    let (mut taken, mut quiet) = (0, 0);
-    while quiet < 5 && taken < MUCH {
-        let took = wire.fill(&block);
-        quiet = if took == 0 { quiet + 1 } else { 0 };
-        taken += took;
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    taken
 }
 
 #[tokio::test]
@@ -309,21 +296,15 @@ async fn an_app_that_neither_reads_nor_answers_is_given_up() {
     let settings = [
         "[[routes]]\npath = \"/\"\nauth = \"none\"\nmax_body = \"1gb\"\nresponse_timeout = \"500ms\"",
     ];
-    let mut scene = Scene::upload(&settings).await;
-    let mut chunk = b"10000\r\n".to_vec();
-    chunk.resize(0x10007, b'x');
-    chunk.extend(b"\r\n");
-    let flooding = async {
-        loop {
-            scene.client.fill(&chunk);
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    let line = tokio::select! {
-        line = scene.stage.access_log.line(|line| line.contains(" POST / ")) => line,
-        () = flooding => unreachable!(),
-    };
+    let mut scene = Scene::large_upload(&settings).await;
+    scene.client.flood(MUCH).await;
+    let line = scene
+        .stage
+        .access_log
+        .line(|line| line.contains(" POST / "))
+        .await;
     assert!(line.contains(" 504 "), "{line}");
-    assert!(!scene.app.is_wanted());
+    // It hears no end of it, and no second time.
     scene.server.rest().await;
+    assert!(!scene.app.is_wanted());
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use http::Request;
 use http_body_util::BodyExt;
-use tokio::time::timeout;
+use tokio::time::{interval, timeout};
 
 use crate::stage::{
     Stage,
@@ -16,6 +16,9 @@ use crate::stage::{
 const OPEN: &str = "[[routes]]\npath = \"/\"\nauth = \"none\"";
 const GET: &str = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+/// More than all buffers on the way together.
+const MUCH: usize = 32 << 20;
 
 /// The shortest deadline that can be configured, for one thing.
 fn hasty(what: &str) -> String {
@@ -186,8 +189,8 @@ async fn one_stream_that_nobody_reads_does_not_hold_up_the_others() {
         .send("HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n")
         .await;
     let unread = slow.await.unwrap().expect("a head");
-    // More than the window of a stream, less than that of the connection.
-    server.fill(&vec![b'x'; 1 << 16]);
+    let taken = server.flood(MUCH).await;
+    assert!(taken < MUCH, "{taken} bytes went somewhere");
     let quick = ask("/quick");
     let mut other = app.accept().await;
     other.request().await;
@@ -214,9 +217,10 @@ async fn a_head_that_comes_byte_by_byte_does_not_get_more_time() {
         let mut wire = Wire::to(stage.address).await;
         wire.send(opening).await;
         let began = Instant::now();
+        let mut drops = interval(Duration::from_millis(50));
         let drip = async {
             while wire.try_send("a").await.is_ok() {
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                drops.tick().await;
             }
         };
         timeout(Duration::from_secs(10), drip)
@@ -271,7 +275,7 @@ async fn an_app_that_takes_its_time_is_not_taken_for_an_idle_client() {
     client.send(GET).await;
     let mut server = app.accept().await;
     server.request().await;
-    tokio::time::sleep(Duration::from_millis(1300)).await;
+    client.stays_quiet(Duration::from_millis(1300)).await;
     server.send(OK).await;
     assert_eq!(client.answer().await.body, "ok");
 }

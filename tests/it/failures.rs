@@ -179,7 +179,7 @@ async fn a_slow_upload_does_not_count_against_the_app() {
     let mut server = app.accept().await;
     server.until("abc").await;
     // Longer than the app may take; it is the client that takes it.
-    tokio::time::sleep(Duration::from_millis(700)).await;
+    client.stays_quiet(Duration::from_millis(700)).await;
     client.send("def").await;
     server.until("def").await;
     server

@@ -22,7 +22,11 @@ impl H2 {
     /// Connects; the task ends with the connection.
     pub async fn to(address: SocketAddr) -> (Self, JoinHandle<hyper::Result<()>>) {
         let stream = TcpStream::connect(address).await.expect("a connection");
-        let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+        // Small windows, and room for many streams in that of the connection.
+        let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+            .initial_stream_window_size(1 << 16)
+            .initial_connection_window_size(1 << 24)
+            .handshake(TokioIo::new(stream))
             .await
             .expect("HTTP/2");
         (Self(sender), tokio::spawn(connection))

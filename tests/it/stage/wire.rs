@@ -1,16 +1,19 @@
 //! Connections in raw bytes: a client that writes what no HTTP library would, and an app whose every word a test speaks.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpSocket, TcpStream},
+    net::{TcpListener, TcpStream},
     time::timeout,
 };
 
 use super::{PATIENCE, client::Answer};
+
+/// Who takes nothing for so long takes nothing at all.
+const QUIET: Duration = Duration::from_millis(200);
 
 /// One end of a connection.
 #[derive(Debug)]
@@ -78,13 +81,6 @@ impl Wire {
         Self::new(TcpStream::connect(address).await.expect("a connection"))
     }
 
-    /// A client that takes little at once, so that whoever writes to it soon has to wait.
-    pub async fn with_small_buffer(address: SocketAddr) -> Self {
-        let socket = TcpSocket::new_v4().expect("a socket");
-        socket.set_recv_buffer_size(4096).expect("a small buffer");
-        Self::new(socket.connect(address).await.expect("a connection"))
-    }
-
     pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.try_send(bytes).await.expect("to be heard");
     }
@@ -95,13 +91,22 @@ impl Wire {
             .expect("to be heard in time")
     }
 
-    /// Writes until the other end takes no more, and says how much it took.
-    pub fn fill(&self, bytes: &[u8]) -> usize {
+    /// Writes until nobody takes anything any more, but not beyond `limit`; says how much was taken.
+    pub async fn flood(&mut self, limit: usize) -> usize {
+        let block = vec![b'x'; 1 << 16];
         let mut taken = 0;
-        while let Ok(count) = self.stream.try_write(bytes) {
+        while taken < limit
+            && let Ok(Ok(count)) = timeout(QUIET, self.stream.write(&block)).await
+        {
             taken += count;
         }
         taken
+    }
+
+    /// Asserts that for so long nothing comes and nobody hangs up.
+    pub async fn stays_quiet(&mut self, span: Duration) {
+        let more = timeout(span, self.read_more()).await;
+        assert!(more.is_err(), "not quiet: {:?}", self.unread());
     }
 
     /// Everything up to and including `mark`.
