@@ -1,6 +1,6 @@
-//! `GET me` and `GET check`: who is calling, told to the caller or to a proxy in front; changes nothing.
+//! `GET me`: who is calling, told to the caller; changes nothing.
 
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -14,11 +14,6 @@ use crate::{
 
 /// Claims that say how the token is used, not who the caller is.
 const TECHNICAL: [&str; 8] = ["iss", "aud", "iat", "nbf", "exp", "jti", "sid", "amr"];
-
-/// The headers by which `check` tells a proxy who is calling.
-const SUBJECT: HeaderName = HeaderName::from_static("x-auth-subject");
-const PHONE: HeaderName = HeaderName::from_static("x-auth-phone");
-const SESSION: HeaderName = HeaderName::from_static("x-auth-session");
 
 /// Tells the caller what its token says, with the gateway's custom claims.
 pub fn answer(desk: &Desk, call: &Call) -> Result<Reply, Reject> {
@@ -37,22 +32,4 @@ pub fn answer(desk: &Desk, call: &Call) -> Result<Reply, Reject> {
         json!(caller.expires_at.since(call.now).as_secs()),
     );
     wire::json(StatusCode::OK, &me)
-}
-
-/// Forward-auth: 200 with identity headers, or the refusal of the token.
-pub fn check(desk: &Desk, call: &Call) -> Result<Reply, Reject> {
-    let caller = bearer::caller(desk, call)?;
-    let mut reply = wire::empty(StatusCode::OK);
-    let session = caller.session.to_string();
-    let facts = [
-        (SUBJECT, Some(caller.subject.as_str())),
-        (PHONE, caller.phone.as_deref()),
-        (SESSION, Some(session.as_str())),
-    ];
-    for (name, value) in facts {
-        if let Some(value) = value.and_then(|text| HeaderValue::from_str(text).ok()) {
-            reply.headers_mut().insert(name, value);
-        }
-    }
-    Ok(reply)
 }

@@ -7,7 +7,8 @@
 //! | `POST refresh` | [`refresh`] |
 //! | `POST logout` | [`logout`] |
 //! | `GET sessions`, `DELETE sessions/{id}` | [`sessions`] |
-//! | `GET me`, `GET check` | [`me`] |
+//! | `GET me` | [`me`] |
+//! | `GET check` | [`check`] |
 //! | `GET login`, `POST login` | [`login`] |
 //! | `GET .well-known/jwks.json`, `GET .well-known/oauth-authorization-server` | [`well_known`] |
 //!
@@ -21,6 +22,7 @@ mod endpoint;
 mod form;
 mod wire;
 
+mod check;
 mod login;
 mod logout;
 mod me;
@@ -162,7 +164,7 @@ impl Inner {
             Endpoint::Refresh => refresh::answer(desk, &call, fields).await,
             Endpoint::Logout => logout::answer(desk, &call, fields).await,
             Endpoint::Me => me::answer(desk, &call),
-            Endpoint::Check => me::check(desk, &call),
+            Endpoint::Check => check::answer(desk, &call),
             Endpoint::ListSessions => sessions::list(desk, &call).await,
             Endpoint::EndSession(id) => sessions::end(desk, &call, id).await,
             Endpoint::ShowLogin => Ok(login::show(desk, &call).await),

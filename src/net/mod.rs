@@ -11,6 +11,7 @@ pub mod bearer;
 pub mod cookies;
 pub mod hop_by_hop;
 pub mod origin;
+pub mod page_view;
 pub mod peer;
 
 use std::time::Duration;

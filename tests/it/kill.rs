@@ -104,17 +104,38 @@ async fn the_log_tells_what_happened_and_no_secret() {
     assert!(program.err.lines().is_empty(), "{:?}", program.err.lines());
 }
 
+#[tokio::test]
+async fn a_replayed_refresh_token_is_a_warning_in_the_audit_log() {
+    let house = House::with("[tokens]\nrefresh_grace = \"0s\"\n");
+    let (program, address) = house.open().await;
+    let tokens = log_in(&program, address).await;
+    assert_eq!(refresh(address, &tokens).await.status, 200);
+    let replayed = refresh(address, &tokens).await;
+    replayed.is_refused(400, "invalid_grant");
+    let news = program.out.line(|line| line.contains("session.replayed"));
+    let news = news.await;
+    assert!(news.contains("WARN"), "{news}");
+    assert!(news.contains(&tokens.session), "{news}");
+    let id = replayed.header("x-request-id");
+    assert!(news.contains(id), "{news}");
+}
+
 /// A directory with a configuration, in which one program after the other runs.
 struct House(TempDir);
 
 impl House {
     fn new() -> Self {
+        Self::with("")
+    }
+
+    /// The same, with further tables.
+    fn with(tables: &str) -> Self {
         let dir = TempDir::new().expect("a directory");
         let store = dir.path().join("store.redb");
         let configuration = format!(
             "[server]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"off\"\n\
              [store]\nurl = \"embedded:{}\"\n[upstreams.app]\nservers = [\"demo:\"]\n\
-             [[routes]]\npath = \"/\"\n",
+             [[routes]]\npath = \"/\"\n{tables}",
             store.display()
         );
         fs::write(dir.path().join("gateway.toml"), configuration).expect("a file");

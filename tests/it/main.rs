@@ -13,6 +13,7 @@ mod chromium;
 mod cookies;
 mod durability;
 mod forged_tokens;
+mod forward_auth;
 mod kill;
 mod limits;
 mod login;
