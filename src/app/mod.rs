@@ -1,7 +1,11 @@
 //! From a configuration to a running gateway: binds, opens, starts and stops everything. The only room that knows all others.
 
+mod assemble;
+
 mod site;
 mod worker;
+
+mod control;
 
 mod admin;
 mod demo;
@@ -19,29 +23,17 @@ use std::{
     thread::{self, JoinHandle, available_parallelism},
 };
 
-use arc_swap::ArcSwap;
 use rand::{TryRng, rngs::SysRng};
-use tokio::{net::TcpListener, runtime, sync::mpsc, task::JoinSet, time::timeout};
+use tokio::{net::TcpListener, runtime, sync::mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    app::{admin::Admin, keys::KeyDirectory, site::Plan, worker::Worker},
-    auth::{AuthService, Parts},
+    app::{admin::Admin, assemble::assemble, worker::Worker},
     clock::Clock,
-    config::{self, Config, KeptError, Live},
-    edge::{
-        destination::Map, gate::Browsers, identity::IdentityLayer, login_redirect::LoginRedirect,
-    },
+    config::{Config, KeptError},
     net::listen::bind,
-    observe::{
-        access::{self, AccessLog},
-        log,
-        metrics::Metrics,
-    },
-    proxy::Server,
-    sms::{self, Sms, console::Console, outbox::Outbox},
-    store::{self, Store},
-    token::{KeysError, Tokens},
+    store,
+    token::KeysError,
 };
 
 /// What the gateway gets from outside besides its configuration.
@@ -104,21 +96,6 @@ pub enum Error {
     Log(#[from] tracing::subscriber::SetGlobalDefaultError),
 }
 
-/// Messages that may wait for their provider.
-const OUTBOX: usize = 1024;
-
-/// Everything that runs beside the workers, on one thread of its own: a busy data path cannot
-/// keep operators from their answers.
-struct Control {
-    stop: CancellationToken,
-    drain: std::time::Duration,
-    tasks: JoinSet<()>,
-    outbox: tokio::task::JoinHandle<()>,
-    store: Store,
-    workers: usize,
-    ended: mpsc::UnboundedReceiver<()>,
-}
-
 impl App {
     /// Starts a gateway. When this returns it accepts connections on all its addresses.
     pub fn start(config: Config, deps: Deps) -> Result<Self, Error> {
@@ -174,7 +151,7 @@ impl App {
                         Err(_) => tracing::error!("a worker panicked"),
                     }
                     // Nobody listens any more only when the gateway is already gone.
-                    drop(ending.send(()));
+                    let _ended: Result<(), _> = ending.send(());
                 })?;
         }
         drop(plan);
@@ -220,146 +197,6 @@ impl App {
     pub fn wait(self) -> Ending {
         self.control.join().unwrap_or(Ending::Died)
     }
-}
-
-impl Control {
-    async fn run(mut self) -> Ending {
-        let mut left = self.workers;
-        let ending = tokio::select! {
-            // First: told to stop, the parts may end sooner than this is looked at again.
-            biased;
-            () = self.stop.cancelled() => Ending::Asked,
-            _ = self.ended.recv() => {
-                left -= 1;
-                Ending::Died
-            }
-            Some(_) = self.tasks.join_next() => Ending::Died,
-            _ = &mut self.outbox => Ending::Died,
-        };
-        self.stop.cancel();
-        while left > 0 && self.ended.recv().await.is_some() {
-            left -= 1;
-        }
-        // With the workers every entrance of the outbox is gone; what is queued still goes out.
-        if !self.outbox.is_finished() && timeout(self.drain, &mut self.outbox).await.is_err() {
-            tracing::warn!("messages were left unsent");
-        }
-        self.store.close().await;
-        ending
-    }
-}
-
-/// Opens whatever the gateway works with, and starts what runs beside the workers.
-async fn assemble(
-    config: Config,
-    deps: Deps,
-    stop: &CancellationToken,
-    workers: usize,
-    ended: mpsc::UnboundedReceiver<()>,
-) -> Result<(Arc<Plan>, Control), Error> {
-    let Config { fixed, live } = config;
-    let Deps {
-        clock,
-        console,
-        access_log,
-    } = deps;
-    let masters = fixed.secret.read_or_make(random()?)?;
-    let directory = KeyDirectory {
-        path: live.keys.dir.clone(),
-        algorithm: live.keys.algorithm,
-        keep_retired: live.tokens.access_ttl + live.tokens.leeway + keys::TAKE_OVER,
-    };
-    let keys = Arc::new(ArcSwap::from_pointee(directory.open(clock.now())?));
-    let store = Store::open(&fixed.store, clock.clone()).await?;
-    let metrics = Metrics::new();
-    let tokens = Tokens::new(live.tokens.clone(), &masters, Arc::clone(&keys));
-    let sms = match live.sms {
-        sms::Provider::Console => Sms::Console(Console::new(console)),
-    };
-    let (outbox, sending) = Outbox::new(sms, OUTBOX, metrics.clone());
-    let auth = AuthService::new(Parts {
-        spec: Arc::clone(&live.auth),
-        store: store.clone(),
-        tokens: tokens.clone(),
-        outbox,
-        masters,
-        metrics: metrics.clone(),
-        clock: clock.clone(),
-    });
-    let mut tasks = JoinSet::new();
-    tasks.spawn(directory.watch(keys, clock.clone()));
-    let demo = start_demo(&live, &mut tasks).await?;
-    let access_log = match live.access_log {
-        config::AccessLog::On => Some(start_access_log(fixed.log.format, access_log)?),
-        config::AccessLog::Off => None,
-    };
-    let drain = live.limits.drain;
-    let plan = Plan {
-        browsers: browsers(&live),
-        map: Arc::new(Map {
-            auth_bases: live.auth.bases().cloned().collect(),
-            routes: live.routes,
-        }),
-        upstreams: live.upstreams.into_iter().map(Arc::new).collect(),
-        demo,
-        limits: live.limits,
-        trusted: live.trusted_proxies,
-        identity: IdentityLayer::new(live.identity),
-        auth,
-        tokens,
-        revocations: store.revocations(),
-        metrics,
-        access_log,
-        clock,
-    };
-    let control = Control {
-        stop: stop.clone(),
-        drain,
-        tasks,
-        outbox: tokio::spawn(sending),
-        store,
-        workers,
-        ended,
-    };
-    Ok((Arc::new(plan), control))
-}
-
-fn browsers(live: &Live) -> Browsers {
-    Browsers {
-        cookie_secure: live.auth.cookie_secure,
-        public_url: live.auth.public_url.clone(),
-        login: Some(LoginRedirect {
-            path: format!("{}/login", live.auth.base),
-        }),
-    }
-}
-
-/// The demo app, when an upstream wants it, on a free port of this machine.
-async fn start_demo(live: &Live, tasks: &mut JoinSet<()>) -> Result<Option<SocketAddr>, Error> {
-    let wanted = live
-        .upstreams
-        .iter()
-        .any(|upstream| upstream.servers.contains(&Server::Demo));
-    if !wanted {
-        return Ok(None);
-    }
-    let address = SocketAddr::from(([127, 0, 0, 1], 0));
-    let listener = TcpListener::bind(address)
-        .await
-        .map_err(|source| Error::Listen { address, source })?;
-    let address = listener.local_addr()?;
-    tasks.spawn(demo::serve(listener));
-    Ok(Some(address))
-}
-
-fn start_access_log(format: log::Format, out: Box<dyn Write + Send>) -> Result<AccessLog, Error> {
-    let format = match format {
-        log::Format::Text => access::Format::Text,
-        log::Format::Json => access::Format::Json,
-    };
-    // The thread ends with the last worker that writes to it.
-    let (log, _writer) = AccessLog::start(format, out)?;
-    Ok(log)
 }
 
 /// Binds every address `workers` times: the addresses as they are, and each worker's sockets.

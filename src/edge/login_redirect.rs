@@ -1,7 +1,7 @@
 //! Shows people the login page where programs get 401; knows neither tokens nor the page.
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderValue, Request, Response, StatusCode};
 
 use crate::{
     net::page_view::is_page_view,

@@ -77,7 +77,7 @@ impl Ids {
     fn write_block(&self) -> Bytes {
         let first = self.next.get();
         self.next.set(first.wrapping_add(IN_BLOCK));
-        let mut block = String::with_capacity(LENGTH * IN_BLOCK as usize);
+        let mut block = String::with_capacity(4096);
         for count in (0..IN_BLOCK).map(|n| first.wrapping_add(n)) {
             // Writing to a string cannot fail.
             let _: fmt::Result = write!(block, "{:016x}{count:016x}", self.worker);
@@ -89,7 +89,7 @@ impl Ids {
 /// Characters of an id.
 const LENGTH: usize = 32;
 
-/// Ids that are written at a time: a page of memory.
+/// Ids that are written at a time: together 4096 bytes.
 const IN_BLOCK: u64 = 128;
 
 impl RequestIdLayer {

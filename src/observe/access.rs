@@ -100,9 +100,9 @@ impl AccessLog {
         }
     }
 
-    /// Chunks of lines that were dropped since nobody took them in time.
-    pub fn lost(&self) -> u64 {
-        self.lost.load(Ordering::Relaxed)
+    /// How many chunks of lines were dropped since nobody took them in time.
+    pub fn lost(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.lost)
     }
 }
 

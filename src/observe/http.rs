@@ -100,10 +100,9 @@ impl Shard {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let class = usize::from(status.as_u16() / 100).saturating_sub(1);
         let bucket = BOUNDS.partition_point(|bound| *bound < micros);
-        for count in [counts.by_class.get(class), counts.by_duration.get(bucket)] {
-            if let Some(count) = count {
-                count.fetch_add(1, Ordering::Relaxed);
-            }
+        let by_class = counts.by_class.get(class);
+        for count in by_class.into_iter().chain(counts.by_duration.get(bucket)) {
+            count.fetch_add(1, Ordering::Relaxed);
         }
         counts.micros.fetch_add(micros, Ordering::Relaxed);
     }
@@ -197,7 +196,7 @@ mod tests {
             worker.begin();
             worker.end(0, StatusCode::OK, Duration::from_micros(300));
         }
-        workers[0].end(1, StatusCode::NOT_FOUND, Duration::from_secs(60));
+        workers[0].end(1, StatusCode::NOT_FOUND, Duration::from_mins(1));
         let mut registry = Registry::default();
         registry.register_collector(Box::new(metrics));
         let mut shown = String::new();

@@ -8,13 +8,14 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use crate::observe::http::HttpMetrics;
+use crate::observe::{http::HttpMetrics, readings::Readings};
 
 /// Every metric of this process. Clones count into the same place.
 #[derive(Clone)]
 pub struct Metrics {
     registry: Arc<Registry>,
     http: HttpMetrics,
+    readings: Readings,
     sends: Family<ResultLabel, Counter>,
     answers: Family<ResultLabel, Counter>,
     refreshes: Family<ResultLabel, Counter>,
@@ -97,9 +98,12 @@ impl Metrics {
         registry.register("sms_messages", "Text messages", messages.clone());
         let http = HttpMetrics::default();
         registry.register_collector(Box::new(http.clone()));
+        let readings = Readings::default();
+        registry.register_collector(Box::new(readings.clone()));
         Self {
             registry: Arc::new(registry),
             http,
+            readings,
             sends,
             answers,
             refreshes,
@@ -111,6 +115,11 @@ impl Metrics {
     /// Where workers count their requests.
     pub const fn http(&self) -> &HttpMetrics {
         &self.http
+    }
+
+    /// Where others show figures of their own.
+    pub const fn readings(&self) -> &Readings {
+        &self.readings
     }
 
     /// Counts a request for a code.

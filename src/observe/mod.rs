@@ -9,3 +9,5 @@ pub mod audit;
 pub mod metrics;
 
 pub mod http;
+
+pub mod readings;

@@ -1,0 +1,206 @@
+//! Opens whatever the gateway works with, and puts it together.
+
+use std::{
+    io::Write,
+    net::SocketAddr,
+    sync::{Arc, atomic::Ordering},
+};
+
+use arc_swap::ArcSwap;
+use tokio::{net::TcpListener, sync::mpsc, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    app::{
+        Deps, Error,
+        control::Control,
+        demo,
+        keys::{self, KeyDirectory},
+        random,
+        site::Plan,
+    },
+    auth::{AuthService, Parts},
+    config::{self, Config, Live},
+    edge::{
+        destination::Map, gate::Browsers, identity::IdentityLayer, login_redirect::LoginRedirect,
+    },
+    observe::{
+        access::{self, AccessLog},
+        metrics::Metrics,
+        readings::{Kind, Reading},
+    },
+    proxy::Server,
+    sms::{self, Sms, console::Console, outbox::Outbox},
+    store::{Figures, Store},
+    token::Tokens,
+};
+
+/// Messages that may wait for their provider.
+const OUTBOX: usize = 1024;
+
+/// Opens the store and the keys, starts what runs beside the workers, and gives what they are
+/// built from. `ended` is told by each worker that ends.
+pub async fn assemble(
+    config: Config,
+    deps: Deps,
+    stop: &CancellationToken,
+    workers: usize,
+    ended: mpsc::UnboundedReceiver<()>,
+) -> Result<(Arc<Plan>, Control), Error> {
+    let Config { fixed, live } = config;
+    let Deps {
+        clock,
+        console,
+        access_log,
+    } = deps;
+    let masters = fixed.secret.read_or_make(random()?)?;
+    let directory = KeyDirectory {
+        path: live.keys.dir.clone(),
+        algorithm: live.keys.algorithm,
+        keep_retired: live.tokens.access_ttl + live.tokens.leeway + keys::TAKE_OVER,
+    };
+    let keys = Arc::new(ArcSwap::from_pointee(directory.open(clock.now())?));
+    let store = Store::open(&fixed.store, clock.clone()).await?;
+    let metrics = Metrics::new();
+    let tokens = Tokens::new(live.tokens.clone(), &masters, Arc::clone(&keys));
+    let sms = match live.sms {
+        sms::Provider::Console => Sms::Console(Console::new(console)),
+    };
+    let (outbox, sending) = Outbox::new(sms, OUTBOX, metrics.clone());
+    let auth = AuthService::new(Parts {
+        spec: Arc::clone(&live.auth),
+        store: store.clone(),
+        tokens: tokens.clone(),
+        outbox,
+        masters,
+        metrics: metrics.clone(),
+        clock: clock.clone(),
+    });
+    let mut tasks = JoinSet::new();
+    tasks.spawn(directory.watch(keys, clock.clone()));
+    let demo = start_demo(&live, &mut tasks).await?;
+    show_store(&metrics, &store);
+    let access_log = match live.access_log {
+        config::AccessLog::On => Some(start_access_log(fixed.log.format, access_log, &metrics)?),
+        config::AccessLog::Off => None,
+    };
+    let drain = live.limits.drain;
+    let plan = Plan {
+        browsers: browsers(&live),
+        map: Arc::new(Map {
+            auth_bases: live.auth.bases().cloned().collect(),
+            routes: live.routes,
+        }),
+        upstreams: live.upstreams.into_iter().map(Arc::new).collect(),
+        demo,
+        limits: live.limits,
+        trusted: live.trusted_proxies,
+        identity: IdentityLayer::new(live.identity),
+        auth,
+        tokens,
+        revocations: store.revocations(),
+        metrics,
+        access_log,
+        clock,
+    };
+    let control = Control {
+        stop: stop.clone(),
+        drain,
+        tasks,
+        outbox: tokio::spawn(sending),
+        store,
+        workers,
+        ended,
+    };
+    Ok((Arc::new(plan), control))
+}
+
+fn browsers(live: &Live) -> Browsers {
+    Browsers {
+        cookie_secure: live.auth.cookie_secure,
+        public_url: live.auth.public_url.clone(),
+        login: Some(LoginRedirect {
+            path: format!("{}/login", live.auth.base),
+        }),
+    }
+}
+
+/// The demo app, when an upstream wants it, on a free port of this machine.
+async fn start_demo(live: &Live, tasks: &mut JoinSet<()>) -> Result<Option<SocketAddr>, Error> {
+    let wanted = live
+        .upstreams
+        .iter()
+        .any(|upstream| upstream.servers.contains(&Server::Demo));
+    if !wanted {
+        return Ok(None);
+    }
+    let address = SocketAddr::from(([127, 0, 0, 1], 0));
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|source| Error::Listen { address, source })?;
+    let address = listener.local_addr()?;
+    tasks.spawn(demo::serve(listener));
+    Ok(Some(address))
+}
+
+fn start_access_log(
+    format: access::Format,
+    out: Box<dyn Write + Send>,
+    metrics: &Metrics,
+) -> Result<AccessLog, Error> {
+    // The thread ends with the last worker that writes to it.
+    let (log, _writer) = AccessLog::start(format, out)?;
+    let lost = log.lost();
+    metrics.readings().add(Reading {
+        name: "access_log_chunks_lost",
+        help: "Pieces of the access log that nobody took in time",
+        kind: Kind::Counter,
+        read: Box::new(move || lost.load(Ordering::Relaxed)),
+    });
+    Ok(log)
+}
+
+/// Lets operators see what the store has done and holds.
+fn show_store(metrics: &Metrics, store: &Store) {
+    let figures: [(_, _, _, fn(&Figures) -> u64); 5] = [
+        (
+            "store_verbs",
+            "Steps that were done",
+            Kind::Counter,
+            Figures::verbs,
+        ),
+        (
+            "store_commits",
+            "Transactions, each with one sync of the file",
+            Kind::Counter,
+            Figures::commits,
+        ),
+        (
+            "store_failures",
+            "How often the database failed and was opened again",
+            Kind::Counter,
+            Figures::failures,
+        ),
+        (
+            "store_rows",
+            "Rows of all tables",
+            Kind::Gauge,
+            Figures::rows,
+        ),
+        (
+            "store_file_bytes",
+            "Length of the file",
+            Kind::Gauge,
+            Figures::file_bytes,
+        ),
+    ];
+    for (name, help, kind, read) in figures {
+        let store = store.clone();
+        metrics.readings().add(Reading {
+            name,
+            help,
+            kind,
+            read: Box::new(move || read(store.figures())),
+        });
+    }
+}
