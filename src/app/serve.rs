@@ -14,8 +14,9 @@ use tokio::{
 use crate::{
     app::{App, Deps, Ending, Error},
     clock::Clock,
-    config::{Advice, Config},
+    config::{Advice, Config, MasterSecret},
     observe::log,
+    proxy::Server,
     sms,
 };
 
@@ -69,6 +70,7 @@ async fn wait(app: &App, terminate: &mut Signal, interrupt: &mut Signal) {
 struct Greeting {
     format: log::Format,
     codes: &'static str,
+    development: Vec<&'static str>,
     apps: Vec<String>,
     login: String,
 }
@@ -81,6 +83,7 @@ impl Greeting {
             codes: match live.sms {
                 sms::Provider::Console => "printed here, on the console; nobody gets a message",
             },
+            development: for_development(config),
             apps: live.upstreams.iter().map(ToString::to_string).collect(),
             login: format!("{}/login", live.auth.base),
         }
@@ -111,9 +114,33 @@ impl Greeting {
         if let Some(admin) = app.admin() {
             writeln!(out, "  operators  http://{admin}/metrics, /ready, /health")?;
         }
+        if !self.development.is_empty() {
+            let list = self.development.join(", ");
+            writeln!(out, "  for development only: {list}")?;
+        }
         for warning in advice {
             writeln!(out, "  warning    {warning}")?;
         }
         out.flush()
     }
+}
+
+/// What is convenient on a developer's machine and nowhere else.
+fn for_development(config: &Config) -> Vec<&'static str> {
+    let Config { fixed, live } = config;
+    let demo = live
+        .upstreams
+        .iter()
+        .any(|upstream| upstream.servers.contains(&Server::Demo));
+    let secret = match fixed.secret {
+        MasterSecret::Kept(_) => Some("a secret that the first run made"),
+        MasterSecret::Given(_) => None,
+    };
+    let codes = match live.sms {
+        sms::Provider::Console => Some("codes on the console"),
+    };
+    [codes, secret, demo.then_some("the demo app")]
+        .into_iter()
+        .flatten()
+        .collect()
 }
