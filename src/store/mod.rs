@@ -143,8 +143,8 @@ pub enum Revoke {
 }
 
 impl Store {
-    /// Opens the store, creating it if it does not exist. It takes as long as it takes: after a
-    /// crash a large file is read whole.
+    /// Opens the store, creating it if it does not exist. There is no deadline: the whole file is
+    /// read and checked, which takes a second or two for a gigabyte.
     pub async fn open(spec: &Spec, clock: Clock) -> Result<Self, OpenError> {
         Embedded::open(spec, clock).await.map(Self::Embedded)
     }
