@@ -53,10 +53,14 @@ where
     let begun = {
         let mut opening = pin!(read_opening(&mut stream));
         poll_fn(|cx| {
-            if progress.poll_broken(cx).is_ready() {
+            if let Poll::Ready(read) = opening.as_mut().poll(cx) {
+                return Poll::Ready(read.ok());
+            }
+            // Who has said nothing yet loses nothing when the gateway stops.
+            if progress.is_draining() {
                 return Poll::Ready(None);
             }
-            opening.as_mut().poll(cx).map(Result::ok)
+            progress.poll_broken(cx).map(|()| None)
         })
         .await
     };
