@@ -29,11 +29,14 @@ mod verify_otp;
 mod who_is_calling;
 
 mod bodies;
+mod commands;
 mod connections;
 mod failures;
 mod forwarding;
 mod identity;
+mod operators;
 mod pool;
 mod routes;
+mod shutdown;
 mod smuggling;
 mod targets;

@@ -5,14 +5,20 @@ use std::{net::SocketAddr, path::Path, process::Stdio};
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, BufReader},
     process::{Child, Command},
+    task::JoinHandle,
     time::timeout,
 };
 
-use super::{PATIENCE, inbox::Inbox};
+use super::{
+    PATIENCE,
+    client::{Answer, Call},
+    inbox::Inbox,
+};
 
 /// A running process. Dropping it kills it.
 pub struct Program {
     child: Child,
+    copies: [JoinHandle<()>; 2],
     /// What it prints.
     pub out: Inbox,
     /// What it complains about.
@@ -32,17 +38,40 @@ impl Program {
             .spawn()
             .expect("the program");
         let (out, err) = (Inbox::default(), Inbox::default());
-        tokio::spawn(copy(child.stdout.take().expect("a pipe"), out.clone()));
-        tokio::spawn(copy(child.stderr.take().expect("a pipe"), err.clone()));
-        Self { child, out, err }
+        let stdout = copy(child.stdout.take().expect("a pipe"), out.clone());
+        let stderr = copy(child.stderr.take().expect("a pipe"), err.clone());
+        let copies = [tokio::spawn(stdout), tokio::spawn(stderr)];
+        Self {
+            child,
+            copies,
+            out,
+            err,
+        }
     }
 
     /// Where clients connect, as soon as it says so.
     pub async fn address(&self) -> SocketAddr {
-        let line = self.out.line(|line| line.contains("listening  ")).await;
+        self.address_behind("listening  ").await
+    }
+
+    /// What operators see.
+    pub async fn operators(&self, path: &str) -> Answer {
+        let address = self.address_behind("operators  ").await;
+        Call::new(address, "GET", path).send().await
+    }
+
+    async fn address_behind(&self, word: &str) -> SocketAddr {
+        let line = self.out.line(|line| line.contains(word)).await;
         let url = line.split("http://").nth(1).expect("a URL");
         let address = url.split('/').next().expect("an address");
         address.parse().expect("an address")
+    }
+
+    /// Sends it a signal, such as `TERM`.
+    pub async fn signal(&self, name: &str) {
+        let id = self.child.id().expect("running").to_string();
+        let sent = Command::new("kill").args(["-s", name, &id]).status().await;
+        assert!(sent.expect("kill").success());
     }
 
     /// `kill -9`, and waits until it is gone.
@@ -56,6 +85,21 @@ impl Program {
         let status = timeout(PATIENCE, self.child.wait()).await;
         let status = status.expect("an end in time").expect("its end");
         status.code().expect("no signal")
+    }
+
+    /// All it printed and all it complained about, once it has ended.
+    pub async fn said(self) -> (String, String) {
+        for copied in self.copies {
+            copied.await.expect("all of it");
+        }
+        let text = |inbox: Inbox| {
+            inbox
+                .lines()
+                .iter()
+                .map(|line| format!("{line}\n"))
+                .collect()
+        };
+        (text(self.out), text(self.err))
     }
 }
 
