@@ -137,11 +137,6 @@ impl Stage {
         Self::start(dir, upstream, self.clock.clone()).await
     }
 
-    /// The running gateway.
-    pub fn app(&self) -> &App {
-        self.app.as_ref().expect("running")
-    }
-
     /// Gives the gateway away, to watch its end.
     pub fn take_app(&mut self) -> App {
         self.app.take().expect("running")

@@ -92,13 +92,7 @@ impl Program {
         for copied in self.copies {
             copied.await.expect("all of it");
         }
-        let text = |inbox: Inbox| {
-            inbox
-                .lines()
-                .iter()
-                .map(|line| format!("{line}\n"))
-                .collect()
-        };
+        let text = |inbox: Inbox| inbox.lines().join("\n");
         (text(self.out), text(self.err))
     }
 }
