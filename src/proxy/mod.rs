@@ -17,7 +17,7 @@ use hyper::{body::Incoming, client::conn::http1::SendRequest};
 use crate::{
     body::Body,
     net::hop_by_hop,
-    proxy::{body::Upload, error::Error, upstream::Lease},
+    proxy::{body::Upload, error::Error},
     reject::Reject,
 };
 
@@ -67,7 +67,7 @@ impl fmt::Display for UpstreamSpec {
 pub struct Terms {
     /// Bytes the request's body may have.
     pub max_body: u64,
-    /// Between two pieces of the request's body.
+    /// Between two pieces of a body, as far as the client makes them wait.
     pub body_idle: Duration,
     /// From the end of the request to the beginning of the answer.
     pub response_timeout: Duration,
@@ -79,7 +79,7 @@ pub struct Exchange {
     upstream: Rc<Upstream>,
     /// Taken while it is being sent.
     request: Option<Request<Upload>>,
-    response_timeout: Duration,
+    terms: Terms,
 }
 
 impl Exchange {
@@ -92,10 +92,15 @@ impl Exchange {
         let (mut parts, incoming) = request.into_parts();
         let upload = Upload::new(incoming, terms)?;
         to_origin_form(&mut parts)?;
+        if upload.is_of_unknown_length() {
+            // Said here, since hyper takes a GET that says nothing for one without a body.
+            let chunked = HeaderValue::from_static("chunked");
+            parts.headers.insert(header::TRANSFER_ENCODING, chunked);
+        }
         Ok(Self {
             upstream,
             request: Some(Request::from_parts(parts, upload)),
-            response_timeout: terms.response_timeout,
+            terms,
         })
     }
 
@@ -125,7 +130,7 @@ impl Exchange {
         };
         request
             .body()
-            .sent_under(lease.alarm(), self.response_timeout);
+            .sent_under(lease.alarm(), self.terms.response_timeout);
         let upload = request.body().watch();
         match lease.sender().try_send_request(request).await {
             // Nobody asked for another protocol, so what follows is no answer.
@@ -134,7 +139,9 @@ impl Exchange {
             }
             Ok(response) => {
                 upload.answered();
-                Ok(Some(receive(response, lease, upload)))
+                let Terms { body_idle, .. } = self.terms;
+                let body = |incoming| Download::new(incoming, lease, upload, body_idle);
+                Ok(Some(receive(response).map(body).map(Body::stream)))
             }
             Err(mut failed) => match failed.take_message() {
                 // The app had closed the connection before the request got on it.
@@ -148,16 +155,13 @@ impl Exchange {
     }
 }
 
-fn receive(
-    response: Response<Incoming>,
-    lease: Lease,
-    watch: body::Watch,
-) -> Response<Body<Download>> {
-    let (mut parts, incoming) = response.into_parts();
+/// Takes off what belongs to the app's connection.
+fn receive<B>(response: Response<B>) -> Response<B> {
+    let (mut parts, body) = response.into_parts();
     hop_by_hop::strip(&mut parts.headers);
     parts.version = Version::HTTP_11;
     parts.extensions.clear();
-    Response::from_parts(parts, Body::stream(Download::new(incoming, lease, watch)))
+    Response::from_parts(parts, body)
 }
 
 /// An HTTP/1.1 request names its host in `Host`, which is empty when there is none, and only path and

@@ -12,6 +12,7 @@ use std::{
     rc::Rc,
     sync::Arc,
     task::Poll,
+    time::Duration,
 };
 
 use hyper::client::conn::http1;
@@ -49,6 +50,7 @@ struct Endpoint {
     open: Cell<usize>,
 }
 
+/// Closes when it is dropped.
 #[derive(Debug)]
 struct Connection {
     sender: Sender,
@@ -115,7 +117,9 @@ impl Endpoint {
                 // Rare, and large as a future: kept out of every request's own.
                 return Box::pin(self.connect()).await;
             };
-            // Just returned, hyper may need one more turn to be ready; a closed one never will be.
+            // Just returned, hyper may need one more turn to be ready; a closed one never will be,
+            // and one whose app does not take the rest of an earlier request has as long as a new one.
+            connection.alarm.set(self.spec.connect_timeout);
             if connection.sender.is_ready() || connection.sender.ready().await.is_ok() {
                 return Ok(Lease {
                     endpoint: Rc::clone(self),
@@ -184,6 +188,11 @@ impl Lease {
         self.connection.alarm.set(self.endpoint.spec.body_idle);
     }
 
+    /// The client has to take what there is of the answer's body, within `patience`.
+    pub fn wait_for_client(&self, patience: Duration) {
+        self.connection.alarm.set(patience);
+    }
+
     /// Puts the connection back for the next request.
     pub fn give_back(self) {
         let Self {
@@ -196,6 +205,14 @@ impl Lease {
             connection.alarm.set(endpoint.spec.idle);
             idle.push(connection);
         }
+    }
+}
+
+impl Drop for Connection {
+    /// Without its sender hyper would go on until the rest of a request is sent, for which an app
+    /// that has answered may take for ever.
+    fn drop(&mut self) {
+        self.alarm.set(Duration::ZERO);
     }
 }
 

@@ -308,3 +308,22 @@ async fn an_app_that_neither_reads_nor_answers_is_given_up() {
     scene.server.rest().await;
     assert!(!scene.app.is_wanted());
 }
+
+#[tokio::test]
+async fn a_body_in_chunks_arrives_whatever_the_method() {
+    for method in ["GET", "HEAD", "DELETE", "POST"] {
+        let request = format!(
+            "{method} / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+        );
+        let mut scene = Scene::after(&request, &[]).await;
+        let heard = scene.server.request().await;
+        assert_eq!(heard.told("transfer-encoding"), ["chunked"], "{method}");
+        assert_eq!(heard.body, "abc", "{method}");
+        scene
+            .server
+            .send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            .await;
+        let (line, _) = scene.client.head().await;
+        assert_eq!(line, "HTTP/1.1 200 OK");
+    }
+}
