@@ -20,15 +20,24 @@ const EXHAUSTED_PAUSE: Duration = Duration::from_millis(50);
 
 /// Binds `count` sockets to one address (`SO_REUSEPORT`); port 0 becomes the same free port for all.
 /// They are non-blocking, ready for a runtime that need not exist yet.
+///
+/// An address that another gateway listens on is refused like any other that is taken: the two
+/// would share its connections without a word. So the first socket is bound as one that shares with
+/// nobody, and only then opened to those that follow.
 pub fn bind(address: SocketAddr, count: usize) -> io::Result<Vec<StdListener>> {
     let mut sockets = Vec::with_capacity(count);
     let mut address = address;
     for _ in 0..count {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
         socket.set_reuse_address(true)?;
-        socket.set_reuse_port(true)?;
         socket.set_nonblocking(true)?;
-        socket.bind(&address.into())?;
+        if sockets.is_empty() {
+            socket.bind(&address.into())?;
+            socket.set_reuse_port(true)?;
+        } else {
+            socket.set_reuse_port(true)?;
+            socket.bind(&address.into())?;
+        }
         socket.listen(BACKLOG)?;
         let listener = StdListener::from(socket);
         address = listener.local_addr()?;
@@ -65,4 +74,36 @@ fn is_of_one_connection(error: &io::Error) -> bool {
             | io::ErrorKind::ConnectionRefused
             | io::ErrorKind::Interrupted
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpStream as StdStream;
+
+    #[test]
+    fn the_sockets_of_one_address_share_its_connections() {
+        let sockets = bind(([127, 0, 0, 1], 0).into(), 3).expect("a free port");
+        let address = sockets[0].local_addr().expect("an address");
+        // Kept open: a socket that nobody connects to would have to be very unlucky.
+        let _clients: Vec<_> = (0..100)
+            .map(|_| StdStream::connect(address).expect("a connection"))
+            .collect();
+        for socket in &sockets {
+            assert_eq!(socket.local_addr().expect("an address"), address);
+            assert!(socket.accept().is_ok());
+        }
+    }
+
+    #[test]
+    fn an_address_that_another_gateway_listens_on_is_taken() {
+        for (first, second) in [(1, 1), (1, 4), (4, 1), (4, 4)] {
+            let ours = bind(([127, 0, 0, 1], 0).into(), first).expect("a free port");
+            let address = ours[0].local_addr().expect("an address");
+            let refused = bind(address, second).expect_err("two of them");
+            assert_eq!(refused.kind(), io::ErrorKind::AddrInUse);
+            drop(ours);
+            assert!(bind(address, second).is_ok());
+        }
+    }
 }
