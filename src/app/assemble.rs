@@ -15,7 +15,7 @@ use crate::{
         Deps, Error,
         control::Control,
         demo,
-        keys::{self, KeyDirectory},
+        keys::KeyDirectory,
         random,
         site::Plan,
     },
@@ -57,7 +57,7 @@ pub async fn assemble(
     let directory = KeyDirectory {
         path: live.keys.dir.clone(),
         algorithm: live.keys.algorithm,
-        keep_retired: live.tokens.access_ttl + live.tokens.leeway + keys::TAKE_OVER,
+        keep_retired: live.tokens.keep_retired(),
     };
     let keys = Arc::new(ArcSwap::from_pointee(directory.open(clock.now())?));
     let store = Store::open(&fixed.store, clock.clone()).await?;

@@ -18,9 +18,6 @@ use crate::{
 /// How often the directory is looked at.
 const LOOK: Duration = Duration::from_secs(2);
 
-/// For so long at most a gateway goes on signing with a key that was retired.
-pub const TAKE_OVER: Duration = Duration::from_mins(1);
-
 /// However quiet the directory is, the keys are read again after so long: a retired key leaves
 /// the ring by getting old, not by a change of files.
 const READ_AGAIN: Duration = Duration::from_mins(1);

@@ -79,8 +79,7 @@ impl Desk {
 
     /// For how long an ended session's access tokens must be refused.
     pub fn revoked_for(&self) -> std::time::Duration {
-        let tokens = self.parts.tokens.spec();
-        tokens.access_ttl + tokens.leeway
+        self.parts.tokens.spec().access_life()
     }
 }
 

@@ -34,7 +34,7 @@ pub fn list(live: &Live, now: Timestamp, out: &mut dyn Write) -> Result<Exit, Er
 
 /// Goes on to the next key, and tells what that changed.
 pub fn rotate(live: &Live, now: Timestamp, out: &mut dyn Write) -> Result<Exit, Error> {
-    let keep = live.tokens.access_ttl + live.tokens.leeway;
+    let keep = live.tokens.keep_retired();
     let done = Keyring::rotate(&live.keys.dir, live.keys.algorithm, now, keep)?;
     let told = [
         ("made", done.created),

@@ -44,6 +44,21 @@ pub struct Spec {
     pub extra_claims: Map<String, Value>,
 }
 
+/// For so long at most a gateway goes on signing with a key that was retired.
+const TAKE_OVER: Duration = Duration::from_mins(1);
+
+impl Spec {
+    /// From its issuing on, no verifier takes an access token for longer than this.
+    pub fn access_life(&self) -> Duration {
+        self.access_ttl + self.leeway
+    }
+
+    /// For how long a retired key still verifies: until the last token that it may have signed is dead.
+    pub fn keep_retired(&self) -> Duration {
+        self.access_life() + TAKE_OVER
+    }
+}
+
 /// Issues and verifies tokens. Clones share their keys, so that a key rotation reaches all of them.
 #[derive(Debug, Clone)]
 pub struct Tokens {

@@ -80,6 +80,26 @@ fn keys_are_listed_with_what_they_are_used_for_and_rotated() {
 }
 
 #[test]
+fn a_rotation_deletes_no_key_that_a_running_gateway_may_have_signed_with_too_late() {
+    let place = Place::new("");
+    first_run(&place);
+    place.run(&["keys", "rotate"]);
+    let live = place.config().live;
+    let now = Clock::System.now();
+    let kept = Keyring::list(&live.keys.dir, now).expect("keys");
+    let file = live.keys.dir.join(format!("{}.retired.pem", kept[0].kid));
+    let retired_before = |span| {
+        let key = fs::File::open(&file).expect("the retired key");
+        let then = std::time::SystemTime::now() - span;
+        key.set_modified(then).expect("a time");
+    };
+    retired_before(live.tokens.access_life() + Duration::from_secs(30));
+    assert!(!place.run(&["keys", "rotate"]).out.contains("deleted"));
+    retired_before(live.tokens.keep_retired() + Duration::from_secs(30));
+    assert!(place.run(&["keys", "rotate"]).out.contains("deleted"));
+}
+
+#[test]
 fn a_token_of_ours_is_shown_and_found_valid() {
     let place = Place::new("");
     let tokens = first_run(&place);
