@@ -8,6 +8,7 @@ use std::borrow::Cow;
 pub struct CanonicalPath<'a> {
     path: Cow<'a, str>,
     encoded_separator: bool,
+    parameters: bool,
 }
 
 /// Why a path is refused: two readers could take it for two different places.
@@ -40,6 +41,9 @@ pub enum Ambiguity {
     /// `%2F`, on a route that did not opt in.
     #[error("the path holds an encoded slash")]
     EncodedSlash,
+    /// `;`, where the path without it leads elsewhere.
+    #[error("the path holds a parameter that decides where it leads")]
+    Parameter,
 }
 
 impl<'a> CanonicalPath<'a> {
@@ -54,7 +58,7 @@ impl<'a> CanonicalPath<'a> {
         let mut plain = true;
         for byte in path.bytes() {
             match byte {
-                b'%' => plain = false,
+                b'%' | b';' => plain = false,
                 b'\\' => return Err(Ambiguity::Backslash),
                 0..=0x20 | 0x7f => return Err(Ambiguity::Control),
                 0x80.. => return Err(Ambiguity::NotAscii),
@@ -68,12 +72,13 @@ impl<'a> CanonicalPath<'a> {
             return Ok(Self {
                 path: Cow::Borrowed(path),
                 encoded_separator: false,
+                parameters: false,
             });
         }
         Self::parse_unusual(path)
     }
 
-    /// A path with escapes, or with segments that begin with a dot.
+    /// A path with escapes, with parameters, or with segments that begin with a dot.
     fn parse_unusual(path: &'a str) -> Result<Self, Ambiguity> {
         let mut canonical = String::with_capacity(path.len());
         let mut encoded_separator = false;
@@ -109,6 +114,7 @@ impl<'a> CanonicalPath<'a> {
         if canonical.split('/').any(|s| s.split("%2F").any(steps_up)) {
             return Err(Ambiguity::DotSegment);
         }
+        let parameters = canonical.split('/').any(|s| name_of(s) != s);
         let path = if canonical == path {
             Cow::Borrowed(path)
         } else {
@@ -117,6 +123,7 @@ impl<'a> CanonicalPath<'a> {
         Ok(Self {
             path,
             encoded_separator,
+            parameters,
         })
     }
 
@@ -134,6 +141,33 @@ impl<'a> CanonicalPath<'a> {
     pub const fn has_encoded_separator(&self) -> bool {
         self.encoded_separator
     }
+
+    /// The path as servers read it that drop the parameters of every segment (`;v=1`, RFC 3986 §3.3),
+    /// and a segment that holds nothing else. `None` when there are none to drop.
+    pub fn without_parameters(&self) -> Option<String> {
+        if !self.parameters {
+            return None;
+        }
+        let mut bare = String::with_capacity(self.path.len());
+        let mut last = "";
+        for segment in self.path.split('/').skip(1) {
+            last = name_of(segment);
+            if !last.is_empty() {
+                bare.push('/');
+                bare.push_str(last);
+            }
+        }
+        if last.is_empty() {
+            bare.push('/');
+        }
+        Some(bare)
+    }
+}
+
+/// A segment up to its parameters, whose semicolon some servers see only after decoding.
+fn name_of(segment: &str) -> &str {
+    let name = segment.split(';').next().unwrap_or_default();
+    name.split("%3B").next().unwrap_or_default()
 }
 
 /// The part of a `Host` that names the host: lower case, without port and without the root dot.
@@ -262,6 +296,23 @@ mod tests {
         let parsed = CanonicalPath::parse("/files/a%2fb").expect("not ambiguous");
         assert_eq!(parsed.as_str(), "/files/a%2Fb");
         assert!(parsed.has_encoded_separator());
+    }
+
+    #[test]
+    fn a_path_can_be_read_without_its_parameters() {
+        for (path, bare) in [
+            ("/admin", None),
+            ("/%20a", None),
+            ("/admin;x", Some("/admin")),
+            ("/admin;x/y;z=1", Some("/admin/y")),
+            ("/admin%3bx/y", Some("/admin/y")),
+            ("/;x/admin", Some("/admin")),
+            ("/admin/;x", Some("/admin/")),
+            ("/;", Some("/")),
+        ] {
+            let parsed = CanonicalPath::parse(path).expect(path);
+            assert_eq!(parsed.without_parameters().as_deref(), bare, "{path}");
+        }
     }
 
     #[test]

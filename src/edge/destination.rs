@@ -54,6 +54,17 @@ pub struct FindDestination<S> {
     map: Arc<Map>,
 }
 
+impl Destination {
+    /// Whether it is the same place.
+    fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Auth, Self::Auth) => true,
+            (Self::Route(a), Self::Route(b)) => Arc::ptr_eq(a, b),
+            (Self::Auth | Self::Route(_) | Self::Refused(_), _) => false,
+        }
+    }
+}
+
 impl DestinationLayer {
     /// Matches against `map`.
     pub const fn new(map: Arc<Map>) -> Self {
@@ -84,7 +95,7 @@ impl Map {
         let encoded_separator = path.has_encoded_separator();
         let destination = {
             let host = host_of(&parts.uri, &parts.headers, parts.version)?;
-            self.look_up(host.as_deref(), path.as_str(), &parts.method)?
+            self.look_up_twice(host.as_deref(), &path, &parts.method)?
         };
         if encoded_separator
             && !matches!(&destination, Destination::Route(route) if route.allow_encoded)
@@ -96,6 +107,24 @@ impl Map {
             rewrite(&mut parts.uri, canonical)?;
         }
         Ok(destination)
+    }
+
+    /// Some servers drop the parameters of a path before they look where it leads, others keep them.
+    /// Both must come to the same place, or `/admin;x` would pass under the policy of `/`.
+    fn look_up_twice(
+        &self,
+        host: Option<&str>,
+        path: &CanonicalPath<'_>,
+        method: &Method,
+    ) -> Result<Destination, Reject> {
+        let found = self.look_up(host, path.as_str(), method)?;
+        let Some(bare) = path.without_parameters() else {
+            return Ok(found);
+        };
+        match self.look_up(host, &bare, method) {
+            Ok(other) if found.is(&other) => Ok(found),
+            Ok(_) | Err(_) => Err(refuse(Ambiguity::Parameter)),
+        }
     }
 
     fn look_up(

@@ -56,6 +56,32 @@ async fn every_ambiguous_path_is_refused_with_its_reason_and_reaches_no_app() {
 }
 
 #[tokio::test]
+async fn a_parameter_that_some_servers_drop_does_not_decide_where_a_path_leads() {
+    let admin = "[[routes]]\npath = \"/admin\"";
+    let exact = "[[routes]]\npath = \"/exact\"\nmatch = \"exact\"";
+    let stage = Stage::with(&[OPEN, admin, exact]).await;
+    for target in [
+        "/admin;x",
+        "/admin;x/users",
+        "/admin%3bx/users",
+        "/;x/admin",
+        "/a;/../admin",
+        "/exact;x=1",
+        "/api/auth;x/me",
+        "/api;x/auth/me",
+    ] {
+        let answer = ask(&stage, target).await;
+        answer.is_refused(400, "invalid_request_target");
+    }
+    assert_eq!(stage.upstream.seen().len(), 0);
+    for target in ["/maps;v=1/x;y", "/a%3Bb", "/administrator;x", "/admin/;x"] {
+        let status = ask(&stage, target).await.status;
+        let wanted = if target == "/admin/;x" { 401 } else { 200 };
+        assert_eq!(status, wanted, "{target}");
+    }
+}
+
+#[tokio::test]
 async fn no_spelling_of_a_path_slips_past_the_policy_of_its_route() {
     let stage = Stage::with(&[OPEN, "[[routes]]\npath = \"/admin\""]).await;
     for target in [
