@@ -16,17 +16,17 @@ use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use hyper::{
     body::Incoming,
-    rt::Executor,
     server::conn::{http1, http2},
 };
 use hyper_util::rt::TokioIo;
 use pin_project_lite::pin_project;
-use tokio::{io::AsyncReadExt, net::TcpStream, task::spawn_local};
+use tokio::{io::AsyncReadExt, net::TcpStream};
 use tower::Service;
 
 use crate::net::{
     Limits,
     progress::{InFlight, Progress},
+    stream::Streams,
     watched::Watched,
 };
 
@@ -87,7 +87,7 @@ where
             .await;
         }
         Version::Http2 => {
-            let conn = http2::Builder::new(LocalExecutor)
+            let conn = http2::Builder::new(Streams::of(Rc::clone(&progress)))
                 .max_concurrent_streams(MAX_STREAMS)
                 .max_header_list_size(u32::try_from(limits.max_header_bytes).unwrap_or(u32::MAX))
                 .serve_connection(io, service);
@@ -127,17 +127,6 @@ async fn read_opening(stream: &mut TcpStream) -> io::Result<(Version, BytesMut)>
     }
 }
 
-/// Runs HTTP/2 streams on the worker's own thread.
-#[derive(Clone, Copy, Debug)]
-struct LocalExecutor;
-
-impl<F: Future<Output = ()> + 'static> Executor<F> for LocalExecutor {
-    fn execute(&self, stream: F) {
-        // The task ends with its connection, which owns the other half of all it waits for.
-        drop(spawn_local(stream));
-    }
-}
-
 /// Connections that can be asked to end after what they are doing.
 trait Drain: Future {
     fn drain(self: Pin<&mut Self>);
@@ -154,7 +143,7 @@ where
     }
 }
 
-impl<S, B> Drain for http2::Connection<TokioIo<Watched>, Tracked<S>, LocalExecutor>
+impl<S, B> Drain for http2::Connection<TokioIo<Watched>, Tracked<S>, Streams>
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + 'static,
     S::Future: 'static,
@@ -256,7 +245,12 @@ impl<B: Body> Body for TrackedBody<B> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        self.project().body.poll_frame(cx)
+        let this = self.project();
+        let polled = this.body.poll_frame(cx);
+        if let Some(in_flight) = this.in_flight {
+            in_flight.yielded(&polled);
+        }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

@@ -4,6 +4,7 @@ pub mod listen;
 
 pub mod conn;
 pub mod progress;
+mod stream;
 pub mod timer;
 mod watched;
 

@@ -18,7 +18,10 @@ pub struct Progress {
     phase: Cell<Phase>,
     version: Cell<Version>,
     in_flight: Cell<u32>,
+    /// Of the answer that was asked for its next piece last.
+    turn: Cell<Option<Turn>>,
     alarm: Alarm,
+    timer: Timer,
     limits: Rc<Limits>,
     draining: Rc<Cell<bool>>,
 }
@@ -38,6 +41,15 @@ pub enum Phase {
     Stalled,
 }
 
+/// Whom an answer waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// The app, for the next piece.
+    App,
+    /// The client, to take the last one.
+    Client,
+}
+
 /// Held by a request from its head to the end of its answer.
 #[derive(Debug)]
 pub struct InFlight(Rc<Progress>);
@@ -51,7 +63,9 @@ impl Progress {
             phase: Cell::new(Phase::Opening),
             version: Cell::new(Version::Http1),
             in_flight: Cell::new(0),
+            turn: Cell::new(None),
             alarm,
+            timer: timer.clone(),
             limits,
             draining,
         })
@@ -99,6 +113,18 @@ impl Progress {
         InFlight(Rc::clone(self))
     }
 
+    /// Whose turn it is in the answer that was asked for its next piece last, if one was since.
+    pub fn take_turn(&self) -> Option<Turn> {
+        self.turn.take()
+    }
+
+    /// Gives the client of one stream as long as that of a connection to take something.
+    pub fn await_client(&self, stalled: &mut Option<Alarm>) {
+        stalled
+            .get_or_insert_with(|| self.timer.alarm())
+            .set(self.limits.body_idle);
+    }
+
     /// Whether the gateway wants to stop.
     pub fn is_draining(&self) -> bool {
         self.draining.get()
@@ -129,6 +155,16 @@ impl Progress {
             // Bounded by the deadlines of the app's answer and of the request's body.
             Phase::Busy => self.alarm.lift(),
         }
+    }
+}
+
+impl InFlight {
+    /// The answer was asked for its next piece.
+    pub fn yielded<T>(&self, polled: &Poll<T>) {
+        self.0.turn.set(Some(match polled {
+            Poll::Pending => Turn::App,
+            Poll::Ready(_) => Turn::Client,
+        }));
     }
 }
 

@@ -33,6 +33,7 @@ mod commands;
 mod connections;
 mod failures;
 mod forwarding;
+mod http_2;
 mod identity;
 mod operators;
 mod pool;

@@ -1,0 +1,79 @@
+//! One HTTP/2 stream: a task of the worker that ends when its client takes nothing of its answer for too long. Knows nothing of what is served.
+//!
+//! HTTP/1 shows such a client at its socket. Here the socket may be busy with other streams while one
+//! window stays closed, so the stream itself is watched: its body says whom it waits for.
+
+use std::{
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll},
+};
+
+use hyper::rt::Executor;
+use pin_project_lite::pin_project;
+use tokio::task::spawn_local;
+
+use crate::net::{
+    progress::{Progress, Turn},
+    timer::Alarm,
+};
+
+/// Runs the streams of one connection on the worker's own thread.
+#[derive(Clone, Debug)]
+pub struct Streams(Rc<Progress>);
+
+impl Streams {
+    /// The streams of the connection with this progress.
+    pub const fn of(progress: Rc<Progress>) -> Self {
+        Self(progress)
+    }
+}
+
+impl<F: Future<Output = ()> + 'static> Executor<F> for Streams {
+    fn execute(&self, stream: F) {
+        // The task ends with its connection, which owns the other half of all it waits for.
+        drop(spawn_local(Supervised {
+            stream,
+            stalled: None,
+            progress: Rc::clone(&self.0),
+        }));
+    }
+}
+
+pin_project! {
+    /// A stream under the deadline of a client that reads. Given up, it is reset.
+    struct Supervised<F> {
+        #[pin]
+        stream: F,
+        // Made when the client first keeps the stream waiting; most never do.
+        stalled: Option<Alarm>,
+        progress: Rc<Progress>,
+    }
+}
+
+impl<F: Future<Output = ()>> Future for Supervised<F> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        // What another stream left there says nothing about this one.
+        this.progress.take_turn();
+        if this.stream.poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        match this.progress.take_turn() {
+            Some(Turn::Client) => this.progress.await_client(this.stalled),
+            Some(Turn::App) => {
+                if let Some(alarm) = this.stalled {
+                    alarm.lift();
+                }
+            }
+            // The body was not asked: it is waited for whom it was waited for before.
+            None => {}
+        }
+        match this.stalled {
+            Some(alarm) => alarm.poll_due(cx),
+            None => Poll::Pending,
+        }
+    }
+}
