@@ -292,6 +292,24 @@ async fn trailers_of_the_app_reach_a_client_that_can_read_them() {
 }
 
 #[tokio::test]
+async fn an_old_client_gets_trailers_only_if_it_asked_for_them() {
+    for (asked, next) in [("TE: trailers\r\n", "grpc-status: 0\r\n"), ("", "\r\n")] {
+        let request = format!("GET / HTTP/1.1\r\nHost: h\r\n{asked}\r\n");
+        let mut scene = Scene::after(&request, &[]).await;
+        scene.server.request().await;
+        scene
+            .server
+            .send(
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: Grpc-Status\r\n\r\n\
+                 2\r\nok\r\n0\r\nGrpc-Status: 0\r\n\r\n",
+            )
+            .await;
+        scene.client.until("ok\r\n0\r\n").await;
+        assert_eq!(scene.client.until("\r\n").await, next);
+    }
+}
+
+#[tokio::test]
 async fn an_app_that_neither_reads_nor_answers_is_given_up() {
     let settings = [
         "[[routes]]\npath = \"/\"\nauth = \"none\"\nmax_body = \"1gb\"\nresponse_timeout = \"500ms\"",

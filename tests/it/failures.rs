@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::net::TcpSocket;
+
 use crate::stage::{
     Stage,
     upstream::{Upstream, reply},
@@ -36,6 +38,24 @@ async fn an_app_that_does_not_listen_is_unreachable() {
     answer.is_refused(502, "upstream_unreachable");
     let status = answer.header("proxy-status");
     assert_eq!(status, "otp-gateway; error=destination_unavailable");
+}
+
+#[tokio::test]
+async fn an_app_that_accepts_nobody_in_time_is_late_not_gone() {
+    // Its queue holds one connection, and nobody takes that one.
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind("127.0.0.1:0".parse().unwrap()).expect("a port");
+    let full = socket.listen(0).expect("a listener");
+    let address = full.local_addr().expect("an address");
+    let _waiting = Wire::to(address).await;
+    let stage = Stage::with(&[
+        OPEN,
+        &format!("upstreams.app.servers = \"http://{address}\""),
+        "upstreams.app.connect_timeout = \"100ms\"",
+    ])
+    .await;
+    let answer = stage.get("/").send().await;
+    answer.is_refused(504, "upstream_timeout");
 }
 
 #[tokio::test]

@@ -1,15 +1,18 @@
 //! Connections to the apps: used again where that is safe, replaced where they are gone, and no request is ever sent twice.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use tokio::time::timeout;
 
 use crate::stage::{
     PATIENCE, Stage,
-    client::Answer,
+    client::{Answer, Call, Connection},
     h2::{H2, get},
     wire::{Puppet, Wire},
 };
@@ -71,6 +74,37 @@ async fn as_many_connections_are_opened_as_requests_run_at_once_and_kept() {
         server.send(OK).await;
     }
     assert!(!app.is_wanted());
+}
+
+#[tokio::test]
+async fn of_many_clients_at_once_each_gets_its_own_answer() {
+    let stage = Stage::with(&[OPEN]).await;
+    let clients: Vec<_> = (0..12)
+        .map(|n| tokio::spawn(ask_politely_and_rudely(stage.address, n)))
+        .collect();
+    for client in clients {
+        client.await.expect("its own answers");
+    }
+}
+
+async fn ask_politely_and_rudely(gateway: SocketAddr, n: usize) {
+    let mut connection = Connection::open(gateway).await;
+    for m in 0..20 {
+        let path = format!("/{n}/{m}");
+        let body = format!("{n}-{m};").repeat(n * m * 50);
+        let call = Call::new(gateway, "POST", &path).body(body.clone());
+        let seen = connection.send(call).await.json();
+        assert_eq!(seen["target"], path);
+        assert!(seen["body"] == body, "{path} got another body");
+
+        // Leaves in the middle, so that what was begun on its connections must not go on.
+        let mut rude = Wire::to(gateway).await;
+        let missing = m % 2;
+        let body = "x".repeat((n + m) * 1000);
+        let length = body.len() + missing;
+        let head = format!("POST /rude HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\n\r\n");
+        drop(rude.try_send(head + &body).await);
+    }
 }
 
 #[tokio::test]
