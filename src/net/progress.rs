@@ -50,6 +50,11 @@ pub enum Turn {
     Client,
 }
 
+/// How many times the pause between two pieces a client may take for one piece of an answer. One
+/// can be hundreds of kilobytes, of which a slow client takes little by little; a socket shows that, the
+/// window of a stream does not.
+const PAUSES_PER_PIECE: u32 = 4;
+
 /// Held by a request from its head to the end of its answer.
 #[derive(Debug)]
 pub struct InFlight(Rc<Progress>);
@@ -118,11 +123,11 @@ impl Progress {
         self.turn.take()
     }
 
-    /// Gives the client of one stream as long as that of a connection to take something.
+    /// From now on `stalled` is due when the client does not take the next piece of a stream.
     pub fn await_client(&self, stalled: &mut Option<Alarm>) {
         stalled
             .get_or_insert_with(|| self.timer.alarm())
-            .set(self.limits.body_idle);
+            .set(self.limits.body_idle * PAUSES_PER_PIECE);
     }
 
     /// Whether the gateway wants to stop.

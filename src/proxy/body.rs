@@ -52,8 +52,6 @@ pub struct Download {
     incoming: Incoming,
     lease: Option<Lease>,
     upload: Watch,
-    /// For how long a client may leave a piece untaken.
-    patience: Duration,
 }
 
 #[derive(Debug)]
@@ -218,22 +216,14 @@ impl Body for Upload {
     }
 }
 
-/// How many times the pause between two pieces a client may take for one piece of an answer. One
-/// can be hundreds of kilobytes, which a slow client takes little by little.
-const PAUSES_PER_PIECE: u32 = 4;
-
 impl Download {
-    /// The body of an answer that came over `lease`'s connection. A client that takes nothing of it
-    /// does not keep that connection: over HTTP/2 it could let a hundred answers lie, and only its
-    /// windows would show it, never its socket.
-    pub fn new(incoming: Incoming, lease: Lease, upload: Watch, body_idle: Duration) -> Self {
-        let patience = body_idle * PAUSES_PER_PIECE;
-        lease.wait_for_client(patience);
+    /// The body of an answer that came over `lease`'s connection.
+    pub fn new(incoming: Incoming, lease: Lease, upload: Watch) -> Self {
+        lease.wait_for_client();
         let mut body = Self {
             incoming,
             lease: Some(lease),
             upload,
-            patience,
         };
         if body.incoming.is_end_stream() {
             body.done();
@@ -268,7 +258,7 @@ impl Body for Download {
             // The app is waited for, not the client, so the deadline runs for the app.
             Poll::Pending => lease.wait_for_body(),
             Poll::Ready(Some(Ok(_))) if !self.incoming.is_end_stream() => {
-                lease.wait_for_client(self.patience);
+                lease.wait_for_client();
             }
             Poll::Ready(Some(Ok(_)) | None) => self.done(),
             Poll::Ready(Some(Err(_))) => self.lease = None,

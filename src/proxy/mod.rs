@@ -67,7 +67,7 @@ impl fmt::Display for UpstreamSpec {
 pub struct Terms {
     /// Bytes the request's body may have.
     pub max_body: u64,
-    /// Between two pieces of a body, as far as the client makes them wait.
+    /// Between two pieces of the request's body.
     pub body_idle: Duration,
     /// From the end of the request to the beginning of the answer.
     pub response_timeout: Duration,
@@ -139,8 +139,7 @@ impl Exchange {
             }
             Ok(response) => {
                 upload.answered();
-                let Terms { body_idle, .. } = self.terms;
-                let body = |incoming| Download::new(incoming, lease, upload, body_idle);
+                let body = |incoming| Download::new(incoming, lease, upload);
                 Ok(Some(receive(response).map(body).map(Body::stream)))
             }
             Err(mut failed) => match failed.take_message() {

@@ -188,9 +188,10 @@ impl Lease {
         self.connection.alarm.set(self.endpoint.spec.body_idle);
     }
 
-    /// The client has to take what there is of the answer's body, within `patience`.
-    pub fn wait_for_client(&self, patience: Duration) {
-        self.connection.alarm.set(patience);
+    /// The client has to take what there is of the answer's body. Its own connection sees to it that
+    /// it does.
+    pub fn wait_for_client(&self) {
+        self.connection.alarm.lift();
     }
 
     /// Puts the connection back for the next request.

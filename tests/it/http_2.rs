@@ -118,13 +118,14 @@ async fn one_stream_that_nobody_reads_does_not_hold_up_the_others() {
 }
 
 #[tokio::test]
-async fn a_stream_that_nobody_reads_is_reset_and_its_app_let_go_but_the_connection_lives() {
+async fn answers_that_nobody_takes_are_given_up_and_do_not_use_up_the_connections_to_the_app() {
     let app = Puppet::new().await;
     let settings = [
         "server.workers = 1",
         OPEN,
         &app.setting(),
         "server.limits.body_idle = \"1s\"",
+        "upstreams.app.max_connections = 2",
     ];
     let stage = Stage::with(&settings).await;
     let (client, _connection) = H2::to(stage.address).await;
@@ -150,8 +151,13 @@ async fn a_stream_that_nobody_reads_is_reset_and_its_app_let_go_but_the_connecti
     let mut unread = unread.into_body();
     let broken = async { while let Some(Ok(_)) = unread.frame().await {} };
     timeout(PATIENCE, broken).await.expect("an end");
+    let next = ask("/next");
+    let mut server = app.accept().await;
+    server.request().await;
     // An app that takes its time is not a client that does.
-    other.send(OK).await;
-    let (answer, _) = whole(patient.await.unwrap().expect("a head")).await;
-    assert_eq!(answer.body, "ok");
+    for (server, answer) in [(&mut server, next), (&mut other, patient)] {
+        server.send(OK).await;
+        let (answer, _) = whole(answer.await.unwrap().expect("a head")).await;
+        assert_eq!(answer.body, "ok");
+    }
 }

@@ -8,12 +8,9 @@ use std::{
     },
 };
 
-use tokio::time::timeout;
-
 use crate::stage::{
-    PATIENCE, Stage,
+    Stage,
     client::{Answer, Call, Connection},
-    h2::{H2, get},
     wire::{Puppet, Wire},
 };
 
@@ -306,32 +303,4 @@ async fn an_app_that_has_answered_is_not_kept_waiting_for_the_rest_of_the_reques
     assert_eq!(client.answer().await.body, "ok");
     // Neither the client, which stays and sends nothing, nor the app has hung up.
     assert_eq!(server.rest().await, "");
-}
-
-#[tokio::test]
-async fn over_http_2_answers_that_nobody_takes_do_not_use_up_the_connections_to_the_app() {
-    let settings = [
-        "upstreams.app.max_connections = 1",
-        "server.limits.body_idle = \"1s\"",
-    ];
-    let (stage, app, _) = stage(&settings).await;
-    let (client, _connection) = H2::to(stage.address).await;
-    let untaken = tokio::spawn({
-        let client = client.clone();
-        async move { client.begin(get("http://h/large")).await }
-    });
-    let mut server = app.accept().await;
-    server.request().await;
-    server
-        .send("HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n")
-        .await;
-    let _untaken = untaken.await.unwrap().expect("a head");
-    let block = vec![b'x'; 1 << 16];
-    let flood = async { while server.try_send(&block).await.is_ok() {} };
-    timeout(PATIENCE, flood).await.expect("an end");
-    let next = tokio::spawn(async move { client.send(get("http://h/next")).await });
-    let mut server = app.accept().await;
-    server.request().await;
-    server.send(OK).await;
-    assert_eq!(next.await.unwrap().body, "ok");
 }
