@@ -11,14 +11,7 @@ use tokio::{net::TcpListener, sync::mpsc, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    app::{
-        Deps, Error,
-        control::Control,
-        demo,
-        keys::KeyDirectory,
-        random,
-        site::Plan,
-    },
+    app::{Deps, Error, control::Control, demo, keys::KeyDirectory, random, site::Plan},
     auth::{AuthService, Parts},
     config::{self, Config, Live},
     edge::{
@@ -162,39 +155,7 @@ fn start_access_log(
 
 /// Lets operators see what the store has done and holds.
 fn show_store(metrics: &Metrics, store: &Store) {
-    let figures: [(_, _, _, fn(&Figures) -> u64); 5] = [
-        (
-            "store_verbs",
-            "Steps that were done",
-            Kind::Counter,
-            Figures::verbs,
-        ),
-        (
-            "store_commits",
-            "Transactions, each with one sync of the file",
-            Kind::Counter,
-            Figures::commits,
-        ),
-        (
-            "store_failures",
-            "How often the database failed and was opened again",
-            Kind::Counter,
-            Figures::failures,
-        ),
-        (
-            "store_rows",
-            "Rows of all tables",
-            Kind::Gauge,
-            Figures::rows,
-        ),
-        (
-            "store_file_bytes",
-            "Length of the file",
-            Kind::Gauge,
-            Figures::file_bytes,
-        ),
-    ];
-    for (name, help, kind, read) in figures {
+    let show = |name, kind, help, read: fn(&Figures) -> u64| {
         let store = store.clone();
         metrics.readings().add(Reading {
             name,
@@ -202,5 +163,31 @@ fn show_store(metrics: &Metrics, store: &Store) {
             kind,
             read: Box::new(move || read(store.figures())),
         });
-    }
+    };
+    let (counter, gauge) = (Kind::Counter, Kind::Gauge);
+    show(
+        "store_verbs",
+        counter,
+        "Steps that were done",
+        Figures::verbs,
+    );
+    show(
+        "store_commits",
+        counter,
+        "Transactions, each with one sync of the file",
+        Figures::commits,
+    );
+    show(
+        "store_failures",
+        counter,
+        "How often the database failed and was given up",
+        Figures::failures,
+    );
+    show("store_rows", gauge, "Rows of all tables", Figures::rows);
+    show(
+        "store_file_bytes",
+        gauge,
+        "Length of the file",
+        Figures::file_bytes,
+    );
 }

@@ -7,7 +7,10 @@ mod sequences;
 use super::*;
 
 const POLICY: Policy = Policy {
-    length: Length(6),
+    length: match Length::new(6) {
+        Ok(length) => length,
+        Err(_) => panic!("4 to 10"),
+    },
     ttl: Duration::from_mins(5),
     max_age: Duration::from_mins(10),
     max_attempts: 5,

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::super::*;
+use super::super::{code::InvalidCode, *};
 
 fn length(digits: u8) -> Length {
     Length::new(digits).expect("4 to 10")
