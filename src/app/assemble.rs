@@ -36,7 +36,8 @@ const OUTBOX: usize = 1024;
 pub async fn assemble(
     config: Config,
     deps: Deps,
-    stop: &CancellationToken,
+    stop: CancellationToken,
+    abort: CancellationToken,
     workers: usize,
     ended: mpsc::UnboundedReceiver<()>,
 ) -> Result<(Arc<Plan>, Control), Error> {
@@ -97,7 +98,8 @@ pub async fn assemble(
         clock,
     };
     let control = Control {
-        stop: stop.clone(),
+        stop,
+        abort,
         drain,
         tasks,
         outbox: tokio::spawn(sending),

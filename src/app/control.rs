@@ -17,6 +17,8 @@ use crate::{app::Ending, store::Store};
 pub struct Control {
     /// Fires when the gateway is to stop.
     pub stop: CancellationToken,
+    /// Fires when it is to stop without waiting for anybody.
+    pub abort: CancellationToken,
     /// For messages that still wait then.
     pub drain: Duration,
     /// Parts that never end by themselves.
@@ -51,8 +53,11 @@ impl Control {
             left -= 1;
         }
         // With the workers every entrance of the outbox is gone; what is queued still goes out.
-        if !self.outbox.is_finished() && timeout(self.drain, &mut self.outbox).await.is_err() {
-            tracing::warn!("messages were left unsent");
+        if !self.outbox.is_finished() {
+            let sent = timeout(self.drain, &mut self.outbox);
+            if !matches!(self.abort.run_until_cancelled(sent).await, Some(Ok(_))) {
+                tracing::warn!("messages were left unsent");
+            }
         }
         self.store.close().await;
         ending

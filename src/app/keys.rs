@@ -8,7 +8,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use tokio::time::interval;
+use tokio::{task::spawn_blocking, time::interval};
 
 use crate::{
     clock::{Clock, Timestamp},
@@ -56,17 +56,23 @@ impl KeyDirectory {
             ticks.tick().await;
             let now = clock.now();
             let found = fingerprint(&self.path).ok();
-            if found == seen && now.since(read_at) < READ_AGAIN {
+            let changed = found != seen;
+            if !changed && now.since(read_at) < READ_AGAIN {
                 continue;
             }
-            match self.read(now) {
-                Ok(read) => {
-                    if found != seen {
-                        tracing::info!(directory = %self.path.display(), "signing keys taken over");
-                    }
+            // A rotation may hold the directory's lock; nobody else waits for that.
+            let directory = self.clone();
+            let Ok(read) = spawn_blocking(move || directory.read(now)).await else {
+                continue;
+            };
+            match read {
+                // The same keys in another ring would make every worker verify its tokens anew.
+                Ok(read) if changed || !read.has_the_keys_of(&keys.load()) => {
+                    tracing::info!(directory = %self.path.display(), "signing keys taken over");
                     keys.store(Arc::new(read));
                     failing = false;
                 }
+                Ok(_) => failing = false,
                 Err(error) if !failing => {
                     tracing::error!(%error, "the signing keys stay as they were");
                     failing = true;

@@ -116,8 +116,14 @@ impl App {
         let abort = CancellationToken::new();
         let (ending, ended) = mpsc::unbounded_channel();
 
-        let (plan, mut control) =
-            runtime.block_on(assemble(config, deps, &stop, workers, ended))?;
+        let (plan, mut control) = runtime.block_on(assemble(
+            config,
+            deps,
+            stop.clone(),
+            abort.clone(),
+            workers,
+            ended,
+        ))?;
         if let Some((_, socket)) = &admin {
             let socket = socket.iter().flatten().next().map(StdListener::try_clone);
             if let Some(socket) = socket.transpose()? {

@@ -70,7 +70,15 @@ impl Worker {
                 stop.run_until_cancelled(accepting.run()).await;
             });
         }
-        self.stop.cancelled().await;
+        let ended_early = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => None,
+            ended = own.join_next() => ended,
+        };
+        if let Some(part) = ended_early {
+            // Without its timer or its sockets a worker must not go on.
+            return Err(io::Error::other(format!("a part of it ended: {part:?}")));
+        }
 
         draining.set(true);
         timer.wake_all();

@@ -8,8 +8,8 @@ use crate::{
 };
 
 /// Everything the auth service answers to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Endpoint<'p> {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Endpoint {
     SendOtp,
     VerifyOtp,
     Refresh,
@@ -18,7 +18,7 @@ pub enum Endpoint<'p> {
     Check,
     ListSessions,
     /// What stands in the place of the session's id comes along.
-    EndSession(&'p str),
+    EndSession(String),
     ShowLogin,
     SubmitLogin,
     Jwks,
@@ -26,18 +26,19 @@ pub enum Endpoint<'p> {
 }
 
 /// The endpoints at one path, by what is done there.
-#[derive(Debug, Clone, Copy, Default)]
-struct Place<'p> {
-    read: Option<Endpoint<'p>>,
-    post: Option<Endpoint<'p>>,
-    delete: Option<Endpoint<'p>>,
+#[derive(Debug, Clone, Default)]
+struct Place {
+    read: Option<Endpoint>,
+    post: Option<Endpoint>,
+    delete: Option<Endpoint>,
 }
 
-impl<'p> Endpoint<'p> {
+impl Endpoint {
     /// The endpoint for `method` at `path`, which begins below the base. Only the exact path leads
     /// there: nothing is forgiven at its end.
-    pub fn find(path: &'p str, method: &Method) -> Result<Self, Reject> {
+    pub fn find(path: &str, method: &Method) -> Result<Self, Reject> {
         let place = Place::at(path).ok_or_else(nothing_here)?;
+        let allow = place.allow();
         let endpoint = match *method {
             Method::GET | Method::HEAD => place.read,
             Method::POST => place.post,
@@ -46,12 +47,12 @@ impl<'p> Endpoint<'p> {
         };
         endpoint.ok_or_else(|| {
             Reject::new(Code::MethodNotAllowed, "The method is not allowed here.")
-                .header(header::ALLOW, &place.allow())
+                .header(header::ALLOW, &allow)
         })
     }
 
     /// The bodies it takes.
-    pub const fn accepts(self) -> Accepts {
+    pub const fn accepts(&self) -> Accepts {
         match self {
             Self::SendOtp | Self::VerifyOtp => Accepts::Json,
             Self::Refresh => Accepts::JsonOrNothing,
@@ -68,8 +69,8 @@ impl<'p> Endpoint<'p> {
     }
 }
 
-impl<'p> Place<'p> {
-    fn at(path: &'p str) -> Option<Self> {
+impl Place {
+    fn at(path: &str) -> Option<Self> {
         match path {
             "/send-otp" => Some(Self::post(Endpoint::SendOtp)),
             "/verify-otp" => Some(Self::post(Endpoint::VerifyOtp)),
@@ -87,21 +88,21 @@ impl<'p> Place<'p> {
             other => {
                 let id = other.strip_prefix("/sessions/")?;
                 (!id.is_empty() && !id.contains('/')).then(|| Self {
-                    delete: Some(Endpoint::EndSession(id)),
+                    delete: Some(Endpoint::EndSession(id.to_owned())),
                     ..Self::default()
                 })
             }
         }
     }
 
-    fn read(endpoint: Endpoint<'p>) -> Self {
+    fn read(endpoint: Endpoint) -> Self {
         Self {
             read: Some(endpoint),
             ..Self::default()
         }
     }
 
-    fn post(endpoint: Endpoint<'p>) -> Self {
+    fn post(endpoint: Endpoint) -> Self {
         Self {
             post: Some(endpoint),
             ..Self::default()
@@ -109,11 +110,11 @@ impl<'p> Place<'p> {
     }
 
     /// For `Allow` (RFC 9110 §10.2.1).
-    fn allow(self) -> String {
+    fn allow(&self) -> String {
         let methods = [
-            self.read.map(|_| "GET, HEAD"),
-            self.post.map(|_| "POST"),
-            self.delete.map(|_| "DELETE"),
+            self.read.as_ref().map(|_| "GET, HEAD"),
+            self.post.as_ref().map(|_| "POST"),
+            self.delete.as_ref().map(|_| "DELETE"),
         ];
         methods.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }

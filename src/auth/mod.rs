@@ -127,7 +127,10 @@ where
         Box::pin(async move {
             let (head, body) = request.into_parts();
             let is_head = head.method == Method::HEAD;
-            let reply = service.answer(head, body).await;
+            let reply = match service.read(head, body).await {
+                Ok(asked) => finish(service, asked).await,
+                Err(reject) => Err(reject),
+            };
             let reply = seal(reply.unwrap_or_else(Reject::into_response));
             Ok(if is_head {
                 without_content(reply)
@@ -138,8 +141,28 @@ where
     }
 }
 
+/// A request that was read whole.
+struct Asked {
+    endpoint: Endpoint,
+    call: Call,
+    fields: Fields,
+}
+
+/// Answers, to the end: a client that hangs up in the middle cancels nothing, or its code would
+/// count as sent and never go out. The store's deadline bounds how long that can take.
+async fn finish(service: Arc<Inner>, asked: Asked) -> Result<Reply, Reject> {
+    let answering = tokio::spawn(async move { service.answer(asked).await });
+    answering.await.unwrap_or_else(|_panicked| {
+        Err(Reject::new(
+            Code::Internal,
+            "The gateway failed to answer this request.",
+        ))
+    })
+}
+
 impl Inner {
-    async fn answer<B: HttpBody>(&self, head: Head, body: B) -> Result<Reply, Reject> {
+    /// Finds the endpoint and reads what it takes.
+    async fn read<B: HttpBody>(&self, head: Head, body: B) -> Result<Asked, Reject> {
         let desk = &self.desk;
         let path = head.uri.path().to_owned();
         let below = desk
@@ -158,6 +181,20 @@ impl Inner {
             client,
             now: desk.parts.clock.now(),
         };
+        Ok(Asked {
+            endpoint,
+            call,
+            fields,
+        })
+    }
+
+    async fn answer(&self, asked: Asked) -> Result<Reply, Reject> {
+        let desk = &self.desk;
+        let Asked {
+            endpoint,
+            call,
+            fields,
+        } = asked;
         match endpoint {
             Endpoint::SendOtp => send_otp::answer(desk, &call, fields).await,
             Endpoint::VerifyOtp => verify_otp::answer(desk, &call, fields).await,
@@ -166,7 +203,7 @@ impl Inner {
             Endpoint::Me => me::answer(desk, &call),
             Endpoint::Check => check::answer(desk, &call),
             Endpoint::ListSessions => sessions::list(desk, &call).await,
-            Endpoint::EndSession(id) => sessions::end(desk, &call, id).await,
+            Endpoint::EndSession(id) => sessions::end(desk, &call, &id).await,
             Endpoint::ShowLogin => Ok(login::show(desk, &call).await),
             Endpoint::SubmitLogin => Ok(login::submit(desk, &call, fields).await),
             Endpoint::Jwks => well_known::jwks(desk),

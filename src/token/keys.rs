@@ -99,6 +99,16 @@ impl Keyring {
         self.signing.as_deref()
     }
 
+    /// Whether both hold keys of the same names, and sign with the same one.
+    pub fn has_the_keys_of(&self, other: &Self) -> bool {
+        let names = |ring: &Self| {
+            ring.iter()
+                .map(|key| key.kid().to_owned())
+                .collect::<Vec<_>>()
+        };
+        names(self) == names(other) && self.signing().map(Key::kid) == other.signing().map(Key::kid)
+    }
+
     /// All keys.
     pub fn iter(&self) -> impl Iterator<Item = &Key> {
         self.keys.iter().map(AsRef::as_ref)
