@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 use crate::stage::{PHONE, Stage, client::Answer, inbox::wrong_for};
 
@@ -264,6 +265,30 @@ async fn a_test_number_is_told_from_others_by_nothing_but_its_silence() {
             .await,
         1
     );
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_at_once_gets_what_it_is_counted_for() {
+    let stage = Stage::with(&[UNLIMITED]).await;
+    let phones: Vec<String> = (0..40).map(|n| format!("+141555501{n:02}")).collect();
+    for phone in &phones {
+        let body = json!({ "mobile_number": phone }).to_string();
+        let request = format!(
+            "POST /api/auth/send-otp HTTP/1.1\r\nhost: a.test\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let mut stream = TcpStream::connect(stage.address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        // Closed without waiting for any answer.
+        drop(stream);
+    }
+    stage.settle().await;
+    // Those whose end came first were never begun; all others were counted, and sent to.
+    let counted = stage.metric("store_verbs_total").await;
+    let messages = phones.iter().map(|phone| stage.inbox.messages_to(phone).len());
+    let settled = 1;
+    assert_eq!(counted, (messages.sum::<usize>() + settled) as u64);
 }
 
 #[tokio::test]
