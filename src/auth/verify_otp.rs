@@ -65,7 +65,7 @@ pub async fn verify(desk: &Desk, call: &Call, attempt: Attempt) -> Result<Pair, 
     let subject = derive::subject(masters, spec.subject, &phone);
     let ip = call.client.ip.to_string();
     let login = Login {
-        id: SessionId::new(chance::bytes()?),
+        id: SessionId::at(call.now, chance::bytes()?),
         session: Session::open(subject, attempt.device_info, ip, call.now),
         policy: spec.session,
         access_ttl: desk.revoked_for(),

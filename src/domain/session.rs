@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 
-/// 128 random bits, written as 32 lower-case hexadecimal digits.
+/// 128 bits that nothing else has, written as 32 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Id(pub [u8; 16]);
 
@@ -136,9 +136,21 @@ impl Session {
 }
 
 impl SessionId {
-    /// From 128 random bits.
-    pub const fn new(random: [u8; 16]) -> Self {
-        Self(Id(random))
+    /// From its bits.
+    pub const fn new(bits: [u8; 16]) -> Self {
+        Self(Id(bits))
+    }
+
+    /// For a session opened at `now`: 48 bits of time and 80 random ones, as UUIDs of version 7
+    /// have them (RFC 9562 §5.7). Ids of one time lie together in the store, which saves it half of
+    /// the work of a login; and an id is no secret, so that it may tell when it was made.
+    pub fn at(now: Timestamp, random: [u8; 10]) -> Self {
+        let [_, _, time @ ..] = now.as_millis().to_be_bytes();
+        let mut bits = [0; 16];
+        let (first, rest) = bits.split_at_mut(time.len());
+        first.copy_from_slice(&time);
+        rest.copy_from_slice(&random);
+        Self(Id(bits))
     }
 
     /// The bits, as a store key.
@@ -261,6 +273,15 @@ mod tests {
             s.rotate(s.generation, "::1", &POLICY, at(90 * 86_400)),
             Rotation::Ended
         );
+    }
+
+    #[test]
+    fn ids_stand_in_the_order_in_which_their_sessions_were_opened() {
+        let early = SessionId::at(Timestamp::from_millis(1_900_000_000_255), [0xff; 10]);
+        let late = SessionId::at(Timestamp::from_millis(1_900_000_000_256), [0; 10]);
+        assert!(early < late);
+        let other = SessionId::at(Timestamp::from_millis(1_900_000_000_255), [0xfe; 10]);
+        assert_ne!(early, other);
     }
 
     proptest! {

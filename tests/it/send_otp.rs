@@ -286,7 +286,9 @@ async fn a_client_that_hangs_up_at_once_gets_what_it_is_counted_for() {
     stage.settle().await;
     // Those whose end came first were never begun; all others were counted, and sent to.
     let counted = stage.metric("store_verbs_total").await;
-    let messages = phones.iter().map(|phone| stage.inbox.messages_to(phone).len());
+    let messages = phones
+        .iter()
+        .map(|phone| stage.inbox.messages_to(phone).len());
     let settled = 1;
     assert_eq!(counted, (messages.sum::<usize>() + settled) as u64);
 }

@@ -83,17 +83,25 @@ impl<'t> Step<'t> {
         self.sessions.get(id.as_bytes(), self.now)
     }
 
-    /// Writes a session, new or changed.
-    pub fn put_session(
+    /// Writes a new session.
+    pub fn open_session(
         &mut self,
         id: SessionId,
         session: &Session,
         policy: &session::Policy,
     ) -> Result<(), Fault> {
         let owned = (session.subject.as_str(), id.as_bytes());
-        if self.subjects.get(owned)?.is_none() {
-            self.subjects.insert(owned, ())?;
-        }
+        self.subjects.insert(owned, ())?;
+        self.update_session(id, session, policy)
+    }
+
+    /// Writes a session that is open; its subject never changes.
+    pub fn update_session(
+        &mut self,
+        id: SessionId,
+        session: &Session,
+        policy: &session::Policy,
+    ) -> Result<(), Fault> {
         self.sessions
             .put(id.as_bytes(), session.ends_at(policy), session)
     }

@@ -167,7 +167,7 @@ impl Verb for Rotate {
                 issued_at,
             } => {
                 if session != before {
-                    step.put_session(self.id, &session, &self.policy)?;
+                    step.update_session(self.id, &session, &self.policy)?;
                 }
                 Ok(Rotated::To {
                     generation,
@@ -225,9 +225,9 @@ impl Verb for Ready {
 impl Login {
     /// Opens the session and ends those of its subject that have to give way.
     fn open(&self, step: &mut Step<'_>) -> Result<(), Fault> {
-        step.put_session(self.id, &self.session, &self.policy)?;
         let mut others = step.sessions_of(&self.session.subject)?;
-        others.retain(|(id, other)| *id != self.id && other.ends_at(&self.policy) > step.now);
+        others.retain(|(_, other)| other.ends_at(&self.policy) > step.now);
+        step.open_session(self.id, &self.session, &self.policy)?;
         others.sort_by_key(|(id, other)| (other.last_seen_at, *id));
         // The new one has a place in any case.
         let places = (self.policy.max_per_subject as usize).saturating_sub(1);
