@@ -1,0 +1,78 @@
+//! What a login costs: codes sent and answered by a running gateway, every number a new one.
+//!
+//!     cargo bench --bench login -- --connections 256 --store memory:
+//!
+//! The codes are read where the console provider prints them. The limits are those that a gateway
+//! has without any configuration, with room for the one client that asks here.
+
+#![expect(
+    clippy::expect_used,
+    reason = "a benchmark that cannot start has nothing to measure"
+)]
+#![expect(clippy::print_stdout, reason = "the figures are for whoever runs it")]
+
+mod stage;
+
+use bytes::Bytes;
+use clap::Parser;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::stage::{Gateway, Mebibytes, load::Load};
+
+#[derive(Debug, Parser)]
+struct Options {
+    #[command(flatten)]
+    load: Load,
+    /// embedded: or memory:
+    #[arg(long, default_value = "embedded:")]
+    store: String,
+}
+
+const LIMITS: &str = r#"["3/30m per phone", "100000000/1h per ip", "100000000/1h per country", "100000000/1d per all"]"#;
+
+fn main() {
+    let Options { load, store } = Options::parse();
+    let home = TempDir::new().expect("a directory");
+    let settings =
+        format!("store.url = \"{store}\"\nstore.max_size = \"8gb\"\notp.limits = {LIMITS}\n");
+    let gateway = Gateway::start(&home, &settings);
+    println!("{store} {load}, idle {}", Mebibytes(gateway.usage().rss));
+
+    let mut numbers = 2_010_000_000_u64..;
+    let sends = move || {
+        let number = format!("+1{}", numbers.next()?);
+        Some(post("send-otp", &json!({ "mobile_number": number })))
+    };
+    let sent = load.run("send-otp", &gateway, sends);
+    println!("{sent}");
+
+    // The last messages may still be on their way; whoever answers needs them all.
+    let codes: Vec<Value> = (0..sent.answered()).map(|_| answer_to(&gateway)).collect();
+    let mut codes = codes.into_iter();
+    let answers = move || Some(post("verify-otp", &codes.next()?));
+    println!("{}", load.run("verify-otp", &gateway, answers));
+}
+
+/// The answer to the next code that is printed: `SMS to +12010000000: 123456 is your ...`.
+fn answer_to(gateway: &Gateway) -> Value {
+    loop {
+        let line = gateway.line();
+        let message = line
+            .strip_prefix("SMS to ")
+            .and_then(|m| m.split_once(": "));
+        if let Some((number, text)) = message {
+            let code = text.split(' ').next();
+            return json!({ "mobile_number": number, "otp": code, "device_info": "bench" });
+        }
+    }
+}
+
+fn post(endpoint: &str, body: &Value) -> Bytes {
+    let body = body.to_string();
+    let head = format!(
+        "POST /api/auth/{endpoint} HTTP/1.1\r\nhost: bench.example\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    (head + &body).into()
+}
