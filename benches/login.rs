@@ -13,12 +13,14 @@
 
 mod stage;
 
+use std::sync::mpsc::Receiver;
+
 use bytes::Bytes;
 use clap::Parser;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::stage::{Gateway, Mebibytes, load::Load};
+use crate::stage::{Gateway, Mebibytes, PATIENCE, load::Load};
 
 #[derive(Debug, Parser)]
 struct Options {
@@ -36,7 +38,7 @@ fn main() {
     let home = TempDir::new().expect("a directory");
     let settings =
         format!("store.url = \"{store}\"\nstore.max_size = \"8gb\"\notp.limits = {LIMITS}\n");
-    let gateway = Gateway::start(&home, &settings);
+    let (gateway, lines) = Gateway::start(&home, &settings);
     println!("{store} {load}, idle {}", Mebibytes(gateway.usage().rss));
 
     let mut numbers = 2_010_000_000_u64..;
@@ -48,20 +50,18 @@ fn main() {
     println!("{sent}");
 
     // The last messages may still be on their way; whoever answers needs them all.
-    let codes: Vec<Value> = (0..sent.answered()).map(|_| answer_to(&gateway)).collect();
-    let mut codes = codes.into_iter();
+    let codes = sent.latencies.iter().map(|_| next_code(&lines));
+    let mut codes = codes.collect::<Vec<_>>().into_iter();
     let answers = move || Some(post("verify-otp", &codes.next()?));
     println!("{}", load.run("verify-otp", &gateway, answers));
 }
 
-/// The answer to the next code that is printed: `SMS to +12010000000: 123456 is your ...`.
-fn answer_to(gateway: &Gateway) -> Value {
+/// What answers the next message: `SMS to +12010000000: 123456 is your ...`.
+fn next_code(lines: &Receiver<String>) -> Value {
     loop {
-        let line = gateway.line();
-        let message = line
-            .strip_prefix("SMS to ")
-            .and_then(|m| m.split_once(": "));
-        if let Some((number, text)) = message {
+        let line = lines.recv_timeout(PATIENCE).expect("a message");
+        let message = line.strip_prefix("SMS to ");
+        if let Some((number, text)) = message.and_then(|message| message.split_once(": ")) {
             let code = text.split(' ').next();
             return json!({ "mobile_number": number, "otp": code, "device_info": "bench" });
         }

@@ -60,7 +60,7 @@ fn main() {
              upstreams.app.servers = \"http://{app}\"\n[[routes]]\npath = \"/\"\n",
             keys.display()
         );
-        let gateway = Gateway::start(&home, &settings);
+        let (gateway, _lines) = Gateway::start(&home, &settings);
         // After the gateway is started this process keeps to its core, and so do its threads.
         if let Some(listener) = listener.take() {
             thread::spawn(|| block_on(serve(listener)));

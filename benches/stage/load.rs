@@ -38,7 +38,7 @@ pub struct Report {
     name: &'static str,
     took: Duration,
     /// One for every answer of 200, sorted.
-    latencies: Vec<Duration>,
+    pub latencies: Vec<Duration>,
     /// Other answers, and connections that broke.
     errors: Vec<String>,
     cpu: Duration,
@@ -96,11 +96,6 @@ impl Load {
 }
 
 impl Report {
-    /// How many answers were 200.
-    pub fn answered(&self) -> usize {
-        self.latencies.len()
-    }
-
     fn quantile(&self, per_cent: usize) -> Duration {
         let at = self.latencies.len() * per_cent / 100;
         self.latencies.get(at).copied().unwrap_or_default()

@@ -22,7 +22,6 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 /// A gateway in a process of its own. Dropping it ends it and removes its data.
 pub struct Gateway {
     process: Child,
-    lines: Receiver<String>,
     /// Where clients connect.
     pub address: SocketAddr,
 }
@@ -41,10 +40,10 @@ pub struct Mebibytes(pub u64);
 
 impl Gateway {
     /// Starts the gateway with one worker and quiet logs, its data in `home`. `settings` are further
-    /// lines of its configuration, dotted keys before tables.
+    /// lines of its configuration, dotted keys before tables. What it prints from then on comes along.
     ///
     /// On a machine with two cores or more it has the last one, and this process the first.
-    pub fn start(home: &TempDir, settings: &str) -> Self {
+    pub fn start(home: &TempDir, settings: &str) -> (Self, Receiver<String>) {
         let path = home.path();
         let file = path.join("gateway.toml");
         let text = format!(
@@ -71,16 +70,7 @@ impl Gateway {
             .expect("a gateway");
         let lines = lines_of(&mut process);
         let address = address_in(&lines);
-        Self {
-            process,
-            lines,
-            address,
-        }
-    }
-
-    /// The next line it prints.
-    pub fn line(&self) -> String {
-        next(&self.lines)
+        (Self { process, address }, lines)
     }
 
     /// What it has used.
@@ -157,16 +147,12 @@ fn pin_this_process(core: &str) {
 /// The address in its greeting, which says that it accepts connections.
 fn address_in(lines: &Receiver<String>) -> SocketAddr {
     loop {
-        if let Some((_, url)) = next(lines).split_once("http://") {
+        let line = lines.recv_timeout(PATIENCE).expect("a greeting");
+        if let Some((_, url)) = line.split_once("http://") {
             let address = url.split('/').next().and_then(|text| text.parse().ok());
             return address.expect("an address");
         }
     }
-}
-
-fn next(lines: &Receiver<String>) -> String {
-    let line = lines.recv_timeout(PATIENCE);
-    line.expect("a gateway that says something")
 }
 
 fn lines_of(process: &mut Child) -> Receiver<String> {

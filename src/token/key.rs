@@ -1,16 +1,20 @@
 //! One key, prepared once for all tokens it will sign or verify; knows nothing of files or of other keys.
 
-use std::ops::RangeInclusive;
+mod signer;
+
+use std::{ops::RangeInclusive, sync::Arc};
 
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ED25519, EcdsaKeyPair,
-    Ed25519KeyPair, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, VerificationAlgorithm,
+    Ed25519KeyPair, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RsaKeyPair, VerificationAlgorithm,
 };
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{
     DecodingKey, EncodingKey, crypto,
     jwk::{AlgorithmParameters, Jwk, PublicKeyUse},
 };
 
+use self::signer::Signer;
 use crate::{secret::Secret, token::Algorithm};
 
 /// A key with its name. Its algorithm is a property of the key, never of the token (RFC 8725 §3.1).
@@ -19,7 +23,7 @@ pub struct Key {
     kid: String,
     algorithm: Algorithm,
     /// `None` for a public key.
-    signing: Option<EncodingKey>,
+    signing: Option<Signer>,
     verifying: DecodingKey,
     /// `None` for a shared secret, which must never be published.
     public: Option<Jwk>,
@@ -54,7 +58,7 @@ impl Key {
         Self {
             kid,
             algorithm: Algorithm::Hs256,
-            signing: Some(EncodingKey::from_secret(secret.expose())),
+            signing: Some(Signer::hmac(secret)),
             verifying: DecodingKey::from_secret(secret.expose()),
             public: None,
         }
@@ -75,7 +79,7 @@ impl Key {
     fn asymmetric(
         kid: String,
         algorithm: Algorithm,
-        signing: Option<EncodingKey>,
+        signing: Option<Signer>,
         mut public: Jwk,
     ) -> Option<Self> {
         if let AlgorithmParameters::RSA(rsa) = &public.algorithm
@@ -116,8 +120,8 @@ impl Key {
 
     /// The signature of `message` in base64url; `None` for a public key, or when the library fails.
     pub fn sign(&self, message: &str) -> Option<String> {
-        let key = self.signing.as_ref()?;
-        crypto::sign(message.as_bytes(), key, self.algorithm.into()).ok()
+        let signature = self.signing.as_ref()?.sign(message.as_bytes()).ok()?;
+        Some(URL_SAFE_NO_PAD.encode(signature))
     }
 
     /// Whether `signature`, in base64url, is one of `message`.
@@ -132,27 +136,31 @@ impl Key {
     }
 }
 
-type Parts = (Algorithm, Option<EncodingKey>, Jwk);
+type Parts = (Algorithm, Option<Signer>, Jwk);
 
-/// Whatever of the three kinds it is. Keys on curves are written anew, in the one form that the
-/// JWT library reads.
+/// Whatever of the three kinds it is. The JWT library is given keys on curves in the one form that
+/// it reads, and says what the world may know of them.
 fn private(der: &[u8], text: &[u8]) -> Option<Parts> {
     let ec = || {
         let pair =
             EcdsaKeyPair::from_private_key_der(&ECDSA_P256_SHA256_FIXED_SIGNING, der).ok()?;
-        Some(EncodingKey::from_ec_der(pair.to_pkcs8v1().ok()?.as_ref()))
+        let key = EncodingKey::from_ec_der(pair.to_pkcs8v1().ok()?.as_ref());
+        Some((Signer::Ec(Arc::new(pair)), key))
     };
     let ed = || {
         let pair = Ed25519KeyPair::from_pkcs8(der).ok()?;
-        Some(EncodingKey::from_ed_der(pair.to_pkcs8v1().ok()?.as_ref()))
+        let key = EncodingKey::from_ed_der(pair.to_pkcs8v1().ok()?.as_ref());
+        Some((Signer::Ed(Arc::new(pair)), key))
     };
-    let rsa = || EncodingKey::from_rsa_pem(text).ok();
-    let (algorithm, key) = None
-        .or_else(|| Some((Algorithm::Es256, ec()?)))
-        .or_else(|| Some((Algorithm::EdDsa, ed()?)))
-        .or_else(|| Some((Algorithm::Rs256, rsa()?)))?;
+    let rsa = || {
+        let key = EncodingKey::from_rsa_pem(text).ok()?;
+        let pair = RsaKeyPair::from_der(key.as_bytes()).ok()?;
+        Some((Signer::Rsa(Arc::new(pair)), key))
+    };
+    let (signer, key) = ec().or_else(ed).or_else(rsa)?;
+    let algorithm = signer.algorithm();
     let public = Jwk::from_encoding_key(&key, algorithm.into()).ok()?;
-    Some((algorithm, Some(key), public))
+    Some((algorithm, Some(signer), public))
 }
 
 fn public(text: &[u8]) -> Option<Parts> {
