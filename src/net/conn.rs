@@ -246,11 +246,10 @@ impl<B: Body> Body for TrackedBody<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let this = self.project();
-        let polled = this.body.poll_frame(cx);
         if let Some(in_flight) = this.in_flight {
-            in_flight.yielded(&polled);
+            in_flight.asked();
         }
-        polled
+        this.body.poll_frame(cx)
     }
 
     fn is_end_stream(&self) -> bool {

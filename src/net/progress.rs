@@ -18,8 +18,8 @@ pub struct Progress {
     phase: Cell<Phase>,
     version: Cell<Version>,
     in_flight: Cell<u32>,
-    /// Of the answer that was asked for its next piece last.
-    turn: Cell<Option<Turn>>,
+    /// Whether an answer was asked for its next piece.
+    asked: Cell<bool>,
     alarm: Alarm,
     timer: Timer,
     limits: Rc<Limits>,
@@ -41,15 +41,6 @@ pub enum Phase {
     Stalled,
 }
 
-/// Whom an answer waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Turn {
-    /// The app, for the next piece.
-    App,
-    /// The client, to take the last one.
-    Client,
-}
-
 /// How many times the pause between two pieces a client may take for one piece of an answer. One
 /// can be hundreds of kilobytes, of which a slow client takes little by little; a socket shows that, the
 /// window of a stream does not.
@@ -68,7 +59,7 @@ impl Progress {
             phase: Cell::new(Phase::Opening),
             version: Cell::new(Version::Http1),
             in_flight: Cell::new(0),
-            turn: Cell::new(None),
+            asked: Cell::new(false),
             alarm,
             timer: timer.clone(),
             limits,
@@ -118,9 +109,9 @@ impl Progress {
         InFlight(Rc::clone(self))
     }
 
-    /// Whose turn it is in the answer that was asked for its next piece last, if one was since.
-    pub fn take_turn(&self) -> Option<Turn> {
-        self.turn.take()
+    /// Whether an answer was asked for its next piece since this was asked last.
+    pub fn take_asked(&self) -> bool {
+        self.asked.take()
     }
 
     /// From now on `stalled` is due when the client does not take the next piece of a stream.
@@ -164,12 +155,9 @@ impl Progress {
 }
 
 impl InFlight {
-    /// The answer was asked for its next piece.
-    pub fn yielded<T>(&self, polled: &Poll<T>) {
-        self.0.turn.set(Some(match polled {
-            Poll::Pending => Turn::App,
-            Poll::Ready(_) => Turn::Client,
-        }));
+    /// The answer is asked for its next piece.
+    pub fn asked(&self) {
+        self.0.asked.set(true);
     }
 }
 

@@ -1,7 +1,8 @@
 //! One HTTP/2 stream: a task of the worker that ends when its client takes nothing of its answer for too long. Knows nothing of what is served.
 //!
 //! HTTP/1 shows such a client at its socket. Here the socket may be busy with other streams while one
-//! window stays closed, so the stream itself is watched: its body says whom it waits for.
+//! window stays closed, so the stream itself is watched: its body says when it is asked for more, and
+//! that of a stalled stream never is.
 
 use std::{
     pin::Pin,
@@ -13,10 +14,7 @@ use hyper::rt::Executor;
 use pin_project_lite::pin_project;
 use tokio::task::spawn_local;
 
-use crate::net::{
-    progress::{Progress, Turn},
-    timer::Alarm,
-};
+use crate::net::{progress::Progress, timer::Alarm};
 
 /// Runs the streams of one connection on the worker's own thread.
 #[derive(Clone, Debug)]
@@ -45,7 +43,7 @@ pin_project! {
     struct Supervised<F> {
         #[pin]
         stream: F,
-        // Made when the client first keeps the stream waiting; most never do.
+        // Made when the body is first asked for; most streams have ended by then.
         stalled: Option<Alarm>,
         progress: Rc<Progress>,
     }
@@ -57,19 +55,13 @@ impl<F: Future<Output = ()>> Future for Supervised<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
         // What another stream left there says nothing about this one.
-        this.progress.take_turn();
+        this.progress.take_asked();
         if this.stream.poll(cx).is_ready() {
             return Poll::Ready(());
         }
-        match this.progress.take_turn() {
-            Some(Turn::Client) => this.progress.await_client(this.stalled),
-            Some(Turn::App) => {
-                if let Some(alarm) = this.stalled {
-                    alarm.lift();
-                }
-            }
-            // The body was not asked: it is waited for whom it was waited for before.
-            None => {}
+        // Asked for its next piece, whether it had one or not: the last one has been taken.
+        if this.progress.take_asked() {
+            this.progress.await_client(this.stalled);
         }
         match this.stalled {
             Some(alarm) => alarm.poll_due(cx),

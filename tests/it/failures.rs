@@ -95,6 +95,22 @@ async fn an_app_that_hangs_up_without_an_answer_is_unreachable() {
 }
 
 #[tokio::test]
+async fn an_app_that_hangs_up_on_everybody_is_not_asked_again_and_again() {
+    let app = Puppet::new().await;
+    let stage = Stage::with(&[OPEN, &app.setting()]).await;
+    let hanging_up = tokio::spawn(async move {
+        loop {
+            drop(app.accept().await);
+        }
+    });
+    for _ in 0..20 {
+        let answer = stage.get("/").send().await;
+        answer.is_refused(502, "upstream_unreachable");
+    }
+    hanging_up.abort();
+}
+
+#[tokio::test]
 async fn an_app_that_does_not_speak_http_is_unreachable() {
     for nonsense in [
         "SSH-2.0-OpenSSH_9.9\r\n\r\n",
