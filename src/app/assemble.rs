@@ -4,6 +4,7 @@ use std::{
     io::Write,
     net::SocketAddr,
     sync::{Arc, atomic::Ordering},
+    thread::JoinHandle,
 };
 
 use arc_swap::ArcSwap;
@@ -74,10 +75,11 @@ pub async fn assemble(
     tasks.spawn(directory.watch(keys, clock.clone()));
     let demo = start_demo(&live, &mut tasks).await?;
     show_store(&metrics, &store);
-    let access_log = match live.access_log {
+    let (access_log, log_writer) = match live.access_log {
         config::AccessLog::On => Some(start_access_log(fixed.log.format, access_log, &metrics)?),
         config::AccessLog::Off => None,
-    };
+    }
+    .unzip();
     let drain = live.limits.drain;
     let plan = Plan {
         browsers: browsers(&live),
@@ -103,6 +105,7 @@ pub async fn assemble(
         drain,
         tasks,
         outbox: tokio::spawn(sending),
+        access_log: log_writer,
         store,
         workers,
         ended,
@@ -142,9 +145,8 @@ fn start_access_log(
     format: access::Format,
     out: Box<dyn Write + Send>,
     metrics: &Metrics,
-) -> Result<AccessLog, Error> {
-    // The thread ends with the last worker that writes to it.
-    let (log, _writer) = AccessLog::start(format, out)?;
+) -> Result<(AccessLog, JoinHandle<()>), Error> {
+    let (log, writer) = AccessLog::start(format, out)?;
     let lost = log.lost();
     metrics.readings().add(Reading {
         name: "access_log_chunks_lost",
@@ -152,7 +154,7 @@ fn start_access_log(
         kind: Kind::Counter,
         read: Box::new(move || lost.load(Ordering::Relaxed)),
     });
-    Ok(log)
+    Ok((log, writer))
 }
 
 /// Lets operators see what the store has done and holds.

@@ -1,11 +1,11 @@
 //! Whatever runs beside the workers, and the order in which everything ends.
 
-use std::time::Duration;
+use std::{thread, time::Duration};
 
 use tokio::{
     sync::mpsc,
     task::{JoinHandle, JoinSet},
-    time::timeout,
+    time::{interval, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +25,8 @@ pub struct Control {
     pub tasks: JoinSet<()>,
     /// Sends the messages.
     pub outbox: JoinHandle<()>,
+    /// Writes the access log, if there is one; ends with the last worker.
+    pub access_log: Option<thread::JoinHandle<()>>,
     /// Closed when everything else has ended.
     pub store: Store,
     /// How many there are.
@@ -32,6 +34,12 @@ pub struct Control {
     /// Told by each worker that ends.
     pub ended: mpsc::UnboundedReceiver<()>,
 }
+
+/// For how long somebody may take the last lines of the access log.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
+/// How often it is looked whether all were taken.
+const LOOK: Duration = Duration::from_millis(5);
 
 impl Control {
     /// Runs until the gateway is told to stop or a part of it ends, then ends the rest in order.
@@ -59,7 +67,20 @@ impl Control {
                 tracing::warn!("messages were left unsent");
             }
         }
+        if let Some(writer) = &self.access_log
+            && timeout(LAST_LINES, end_of(writer)).await.is_err()
+        {
+            tracing::warn!("the last lines of the access log were left unwritten");
+        }
         self.store.close().await;
         ending
+    }
+}
+
+/// Waits for a thread without blocking the one that asks: whoever reads the log may never do it.
+async fn end_of(thread: &thread::JoinHandle<()>) {
+    let mut looks = interval(LOOK);
+    while !thread.is_finished() {
+        looks.tick().await;
     }
 }
