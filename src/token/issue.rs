@@ -48,7 +48,7 @@ impl Tokens {
         claims.insert("jti".to_owned(), json!(Id(jti).to_string()));
         let keys = self.access_keys.load();
         let key = keys.signing().ok_or(SignError::NoKey)?;
-        jws::seal(Type::Access, claims, key).ok_or(SignError::Failed)
+        jws::seal(Type::Access, &claims, key).ok_or(SignError::Failed)
     }
 
     /// The refresh token of one generation of a session. The same arguments give the same token,
@@ -63,7 +63,7 @@ impl Tokens {
         let mut claims = self.claims(grant, issued_at, expires_at);
         claims.insert("gen".to_owned(), json!(generation));
         let key = self.refresh_keys.first().ok_or(SignError::NoKey)?;
-        jws::seal(Type::Refresh, claims, key).ok_or(SignError::Failed)
+        jws::seal(Type::Refresh, &claims, key).ok_or(SignError::Failed)
     }
 
     /// What both kinds say.

@@ -94,14 +94,14 @@ impl<'a> Unverified<'a> {
 }
 
 /// A token of that type with these claims; `None` when the key cannot sign.
-pub fn seal(kind: Type, claims: Map<String, Value>, key: &Key) -> Option<String> {
+pub fn seal(kind: Type, claims: &Map<String, Value>, key: &Key) -> Option<String> {
     let header = json!({
         "alg": key.algorithm().as_str(),
         "kid": key.kid(),
         "typ": kind.as_str(),
     });
     let header = URL_SAFE_NO_PAD.encode(header.to_string());
-    let payload = URL_SAFE_NO_PAD.encode(Value::Object(claims).to_string());
+    let payload = URL_SAFE_NO_PAD.encode(serde_json::to_vec(claims).ok()?);
     let message = format!("{header}.{payload}");
     let signature = key.sign(&message)?;
     Some(format!("{message}.{signature}"))

@@ -99,6 +99,7 @@ const DEEDS: &[Privilege] = &[
         words: &["SysRng", "SystemRandom"],
         places: &[
             "src/auth/chance.rs",
+            "src/token/key/signer.rs",
             "src/token/keys/material.rs",
             "src/app/",
         ],

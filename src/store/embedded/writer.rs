@@ -10,6 +10,7 @@ use std::{
         Arc,
         mpsc::{Receiver, RecvTimeoutError},
     },
+    thread,
     time::Duration,
 };
 
@@ -59,7 +60,11 @@ impl Writer {
     pub fn run(mut self) {
         loop {
             let (jobs, closing) = match self.messages.recv_timeout(IDLE) {
-                Ok(first) => self.gather(first),
+                Ok(first) => {
+                    // Whoever shares this core may be about to ask for more.
+                    thread::yield_now();
+                    self.gather(first)
+                }
                 Err(RecvTimeoutError::Timeout) => (Vec::new(), None),
                 Err(RecvTimeoutError::Disconnected) => return,
             };
