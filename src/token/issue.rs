@@ -1,6 +1,7 @@
 //! Makes tokens out of grants; knows nothing of whether a grant is deserved.
 
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::{
     clock::Timestamp,
@@ -23,6 +24,54 @@ pub enum SignError {
     Failed,
 }
 
+/// What an access token says. Whoever adds a claim names it in [`REGISTERED`], too.
+#[derive(Serialize)]
+struct AccessClaims<'a> {
+    #[serde(flatten)]
+    login: LoginClaims<'a>,
+    aud: &'a str,
+    nbf: u64,
+    jti: String,
+    #[serde(flatten)]
+    extra: &'a Map<String, Value>,
+}
+
+/// What a refresh token says.
+#[derive(Serialize)]
+struct RefreshClaims<'a> {
+    #[serde(flatten)]
+    login: LoginClaims<'a>,
+    r#gen: u32,
+}
+
+/// What both say.
+#[derive(Serialize)]
+struct LoginClaims<'a> {
+    iss: &'a str,
+    sub: &'a str,
+    sid: String,
+    iat: u64,
+    exp: u64,
+    phone_number: &'a str,
+    auth_time: u64,
+    amr: &'a [String],
+}
+
+/// The claims of access tokens that no configured one overrules.
+pub const REGISTERED: [&str; 11] = [
+    "iss",
+    "sub",
+    "sid",
+    "iat",
+    "exp",
+    "phone_number",
+    "auth_time",
+    "amr",
+    "aud",
+    "nbf",
+    "jti",
+];
+
 impl From<SignError> for Reject {
     fn from(error: SignError) -> Self {
         match error {
@@ -41,11 +90,13 @@ impl Tokens {
         jti: [u8; 16],
         now: Timestamp,
     ) -> Result<String, SignError> {
-        let mut claims = self.spec.extra_claims.clone();
-        claims.extend(self.claims(grant, now, now + self.spec.access_ttl));
-        claims.insert("aud".to_owned(), json!(self.spec.audience));
-        claims.insert("nbf".to_owned(), json!(now.as_secs()));
-        claims.insert("jti".to_owned(), json!(Id(jti).to_string()));
+        let claims = AccessClaims {
+            login: self.login(grant, now, now + self.spec.access_ttl),
+            aud: &self.spec.audience,
+            nbf: now.as_secs(),
+            jti: Id(jti).to_string(),
+            extra: &self.spec.extra_claims,
+        };
         let keys = self.access_keys.load();
         let key = keys.signing().ok_or(SignError::NoKey)?;
         jws::seal(Type::Access, &claims, key).ok_or(SignError::Failed)
@@ -60,32 +111,29 @@ impl Tokens {
         issued_at: Timestamp,
         expires_at: Timestamp,
     ) -> Result<String, SignError> {
-        let mut claims = self.claims(grant, issued_at, expires_at);
-        claims.insert("gen".to_owned(), json!(generation));
+        let claims = RefreshClaims {
+            login: self.login(grant, issued_at, expires_at),
+            r#gen: generation,
+        };
         let key = self.refresh_keys.first().ok_or(SignError::NoKey)?;
         jws::seal(Type::Refresh, &claims, key).ok_or(SignError::Failed)
     }
 
-    /// What both kinds say.
-    fn claims(
-        &self,
-        grant: &Grant,
+    fn login<'a>(
+        &'a self,
+        grant: &'a Grant,
         issued_at: Timestamp,
         expires_at: Timestamp,
-    ) -> Map<String, Value> {
-        let claims = [
-            ("iss", json!(self.spec.issuer)),
-            ("sub", json!(grant.subject)),
-            ("sid", json!(grant.session.to_string())),
-            ("iat", json!(issued_at.as_secs())),
-            ("exp", json!(expires_at.as_secs())),
-            ("phone_number", json!(grant.phone)),
-            ("auth_time", json!(grant.auth_time.as_secs())),
-            ("amr", json!(grant.amr)),
-        ];
-        claims
-            .map(|(name, value)| (name.to_owned(), value))
-            .into_iter()
-            .collect()
+    ) -> LoginClaims<'a> {
+        LoginClaims {
+            iss: &self.spec.issuer,
+            sub: &grant.subject,
+            sid: grant.session.to_string(),
+            iat: issued_at.as_secs(),
+            exp: expires_at.as_secs(),
+            phone_number: &grant.phone,
+            auth_time: grant.auth_time.as_secs(),
+            amr: &grant.amr,
+        }
     }
 }

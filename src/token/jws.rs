@@ -1,7 +1,7 @@
 //! The compact form of a token (RFC 7515 §7.1): three parts, and what the first one must say. Knows nothing of claims.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 
 use crate::token::{Key, Refusal, claims::Members};
 
@@ -25,6 +25,14 @@ pub struct Unverified<'a> {
     message: &'a str,
     payload: &'a str,
     signature: &'a str,
+}
+
+/// What the first part says.
+#[derive(Serialize)]
+struct Header<'a> {
+    alg: &'a str,
+    kid: &'a str,
+    typ: &'a str,
 }
 
 impl Type {
@@ -94,14 +102,15 @@ impl<'a> Unverified<'a> {
 }
 
 /// A token of that type with these claims; `None` when the key cannot sign.
-pub fn seal(kind: Type, claims: &Map<String, Value>, key: &Key) -> Option<String> {
-    let header = json!({
-        "alg": key.algorithm().as_str(),
-        "kid": key.kid(),
-        "typ": kind.as_str(),
-    });
-    let header = URL_SAFE_NO_PAD.encode(header.to_string());
-    let payload = URL_SAFE_NO_PAD.encode(serde_json::to_vec(claims).ok()?);
+pub fn seal(kind: Type, claims: &impl Serialize, key: &Key) -> Option<String> {
+    let header = Header {
+        alg: key.algorithm().as_str(),
+        kid: key.kid(),
+        typ: kind.as_str(),
+    };
+    let encode = |json| URL_SAFE_NO_PAD.encode::<Vec<u8>>(json);
+    let header = encode(serde_json::to_vec(&header).ok()?);
+    let payload = encode(serde_json::to_vec(claims).ok()?);
     let message = format!("{header}.{payload}");
     let signature = key.sign(&message)?;
     Some(format!("{message}.{signature}"))

@@ -24,6 +24,7 @@ mod verify;
 
 pub use algorithm::Algorithm;
 pub use claims::{Access, Grant, Refresh};
+use issue::REGISTERED;
 pub use issue::SignError;
 pub use key::{InvalidKey, Key};
 pub use keys::{Keyring, KeysError};
@@ -71,7 +72,9 @@ pub struct Tokens {
 impl Tokens {
     /// From the rules, the master secrets (for refresh tokens) and the keys of access tokens,
     /// which may be replaced at any time.
-    pub fn new(spec: Spec, masters: &Masters, access_keys: Arc<ArcSwap<Keyring>>) -> Self {
+    pub fn new(mut spec: Spec, masters: &Masters, access_keys: Arc<ArcSwap<Keyring>>) -> Self {
+        spec.extra_claims
+            .retain(|name, _| !REGISTERED.contains(&name.as_str()));
         let refresh_keys = masters
             .iter()
             .map(|master| Key::hmac(master.id().to_string(), master.refresh_key()))
