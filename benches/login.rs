@@ -3,7 +3,8 @@
 //!     cargo bench --bench login -- --connections 256 --store memory:
 //!
 //! The codes are read where the console provider prints them. The limits are those that a gateway
-//! has without any configuration, with room for the one client that asks here.
+//! has without any configuration, with room for the one client that asks here. `TMPDIR` says on
+//! which disk the store lies.
 
 #![expect(
     clippy::expect_used,
@@ -22,6 +23,7 @@ use tempfile::TempDir;
 
 use crate::stage::{Gateway, Mebibytes, PATIENCE, load::Load};
 
+/// What a login costs.
 #[derive(Debug, Parser)]
 struct Options {
     #[command(flatten)]

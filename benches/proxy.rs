@@ -32,6 +32,7 @@ use crate::stage::{
     load::{Load, block_on},
 };
 
+/// What a protected request costs.
 #[derive(Debug, Parser)]
 struct Options {
     #[command(flatten)]

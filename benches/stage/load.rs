@@ -22,8 +22,8 @@ use super::{Gateway, Mebibytes, PATIENCE};
 /// How hard, and for how long.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub struct Load {
-    /// Seconds that each phase lasts
-    #[arg(long, default_value_t = 5)]
+    /// Seconds that each phase lasts; codes live for some minutes only
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=60))]
     pub seconds: u64,
     /// Connections, each with one request under way
     #[arg(long, default_value_t = 64)]

@@ -9,7 +9,10 @@ use std::{
     io::{BufRead, BufReader},
     net::SocketAddr,
     process::{Child, Command, Stdio, id},
-    sync::mpsc::{Receiver, channel},
+    sync::{
+        LazyLock,
+        mpsc::{Receiver, channel},
+    },
     thread,
     time::Duration,
 };
@@ -19,12 +22,14 @@ use tempfile::TempDir;
 /// How long anything may take before the benchmark is given up.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A gateway in a process of its own. Dropping it ends it and removes its data.
+/// A gateway in a process of its own, which ends with it.
 pub struct Gateway {
-    process: Child,
+    process: Process,
     /// Where clients connect.
     pub address: SocketAddr,
 }
+
+struct Process(Child);
 
 /// What a process has used so far.
 #[derive(Debug, Clone, Copy)]
@@ -53,36 +58,32 @@ impl Gateway {
         );
         fs::write(&file, text).expect("a configuration");
         let program = env!("CARGO_BIN_EXE_otp-gateway");
-        let mut command = match Cores::ours() {
-            Some(Cores { first, last }) => {
-                pin_this_process(&first);
+        let mut command = match CORE.as_deref() {
+            Some(core) => {
                 let mut taskset = Command::new("taskset");
-                taskset.args(["-c", &last, program]);
+                taskset.args(["-c", core, program]);
                 taskset
             }
             None => Command::new(program),
         };
-        let mut process = command
-            .arg("--config")
-            .arg(file)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("a gateway");
-        let lines = lines_of(&mut process);
+        command.arg("--config").arg(file).stdout(Stdio::piped());
+        let mut process = Process(command.spawn().expect("a gateway"));
+        let lines = lines_of(&mut process.0);
         let address = address_in(&lines);
         (Self { process, address }, lines)
     }
 
     /// What it has used.
     pub fn usage(&self) -> Usage {
-        Usage::of(self.process.id())
+        Usage::of(self.process.0.id())
     }
 }
 
-impl Drop for Gateway {
+impl Drop for Process {
     fn drop(&mut self) {
-        self.process.kill().expect("a running gateway");
-        self.process.wait().expect("an end");
+        // One that has ended by itself needs no end.
+        drop(self.0.kill());
+        drop(self.0.wait());
     }
 }
 
@@ -113,36 +114,24 @@ impl fmt::Display for Mebibytes {
     }
 }
 
-/// Two cores that we may use.
-struct Cores {
-    first: String,
-    last: String,
-}
-
-impl Cores {
-    /// None when there is but one, or no `taskset` to say who gets which.
-    fn ours() -> Option<Self> {
-        let status = fs::read_to_string("/proc/self/status").ok()?;
-        let allowed = status
-            .lines()
-            .find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;
-        // A list of ranges: "0-3,8".
-        let bounds: Vec<&str> = allowed.trim().split([',', '-']).collect();
-        let (first, last) = (bounds.first()?, bounds.last()?);
-        let has_taskset = Command::new("taskset").arg("--version").output().is_ok();
-        (first != last && has_taskset).then(|| Self {
-            first: (*first).to_owned(),
-            last: (*last).to_owned(),
-        })
+/// The core that gateways run on, once this process has moved to another one. None when there is
+/// but one core, or no `taskset` to say who gets which.
+static CORE: LazyLock<Option<String>> = LazyLock::new(|| {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let allowed = status
+        .lines()
+        .find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;
+    // A list of ranges: "0-3,8".
+    let bounds: Vec<&str> = allowed.trim().split([',', '-']).collect();
+    let (first, last) = (bounds.first()?, bounds.last()?);
+    if first == last {
+        return None;
     }
-}
-
-/// Threads that are started later stay on the core of the one that starts them.
-fn pin_this_process(core: &str) {
+    // Threads that are started later stay on the core of the one that starts them.
     let mut taskset = Command::new("taskset");
-    let pinned = taskset.args(["-cp", core, &id().to_string()]).output();
-    assert!(pinned.expect("taskset").status.success(), "taskset failed");
-}
+    let moved = taskset.args(["-cp", first, &id().to_string()]).output();
+    moved.ok()?.status.success().then(|| (*last).to_owned())
+});
 
 /// The address in its greeting, which says that it accepts connections.
 fn address_in(lines: &Receiver<String>) -> SocketAddr {
