@@ -28,6 +28,8 @@ mod strangers;
 mod verify_otp;
 mod who_is_calling;
 
+mod redis;
+
 mod bodies;
 mod commands;
 mod connections;

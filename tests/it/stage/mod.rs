@@ -7,6 +7,7 @@ pub mod h2;
 pub mod inbox;
 pub mod jwt;
 pub mod program;
+pub mod redis;
 pub mod upstream;
 pub mod wire;
 

@@ -1,0 +1,3 @@
+//! Gateways that share a Redis, and what they do when it fails.
+
+mod servers;
