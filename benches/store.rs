@@ -19,8 +19,8 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use otp_gateway::{
     Backend, Clock, Master, Secret, SessionId, Store, StoreSpec,
     verbs::{
-        Answer, Bucket, ChallengeId, Charge, ClientKey, Length, Login, Nonce, OtpPolicy, PhoneKey,
-        Quota, Session, SessionPolicy, Start, Tag,
+        AccountKey, Answer, Bucket, ChallengeId, Charge, ClientKey, Length, Login, Nonce,
+        OtpPolicy, Per, Quota, SessionPolicy, Start, Tag,
     },
 };
 use tokio::{runtime::Runtime, task::JoinSet};
@@ -149,8 +149,7 @@ struct Caller(u64);
 
 impl Caller {
     async fn send(self, store: Store) {
-        let sent =
-            store.start_challenge(PhoneKey(self.key(1)), self.start(), self.charges(), otp());
+        let sent = store.start_challenge(self.account(), self.start(), self.charges(), otp());
         sent.await.expect("it is stored");
     }
 
@@ -164,36 +163,39 @@ impl Caller {
         let id = SessionId::new(self.key(4));
         let login = Login {
             id,
-            session: Session::open(
-                id.to_string(),
-                "a phone".to_owned(),
-                "2001:db8::1".to_owned(),
-                Clock::System.now(),
-            ),
+            device_info: "a phone".to_owned(),
+            ip: "2001:db8::1".to_owned(),
             policy: SESSION,
             access_ttl: Duration::from_mins(15),
         };
-        let answered = store.answer_challenge(PhoneKey(self.key(1)), answer, otp(), login);
+        let answered = store.answer_challenge(self.account(), answer, otp(), login);
         answered.await.expect("it is stored");
-        let rotated = store.rotate(id, 0, String::new(), SESSION, Duration::from_mins(15));
+        let ip = String::new();
+        let revoked_for = Duration::from_mins(15);
+        let rotated = store.rotate(self.account(), id, 0, ip, SESSION, revoked_for);
         rotated.await.expect("it is stored");
     }
 
     /// The default limits: two small windows of the caller's own, two large ones that all share.
     fn charges(self) -> Vec<Charge> {
-        let charge = |bucket, max, minutes| Charge {
+        let charge = |per, bucket, max, minutes| Charge {
             bucket: Bucket(bucket),
+            per,
             quota: Quota {
                 max: NonZeroU32::new(max).expect("not zero"),
                 window: Duration::from_mins(minutes),
             },
         };
         vec![
-            charge(self.key(2), 3, 30),
-            charge(self.key(3), 20, 60),
-            charge([1; 16], 100_000_000, 60),
-            charge([2; 16], 100_000_000, 60),
+            charge(Per::Phone, self.key(2), 3, 30),
+            charge(Per::Ip, self.key(3), 20, 60),
+            charge(Per::Country, [1; 16], 100_000_000, 60),
+            charge(Per::All, [2; 16], 100_000_000, 60),
         ]
+    }
+
+    fn account(self) -> AccountKey {
+        AccountKey(self.key(1))
     }
 
     fn start(self) -> Start {

@@ -133,15 +133,10 @@ pub use crate::{
 /// What `benches/store.rs` needs to ask the store for its verbs; no part of the library's face.
 #[doc(hidden)]
 pub mod verbs {
-    pub use crate::{
-        domain::{
-            otp::{
-                Answer, ChallengeId, ClientKey, Length, Nonce, PhoneKey, Policy as OtpPolicy,
-                Start, Tag,
-            },
-            quota::{Bucket, Charge, Quota},
-            session::{Policy as SessionPolicy, Session},
-        },
-        store::Login,
+    pub use crate::domain::{
+        account::{AccountKey, Login},
+        otp::{Answer, ChallengeId, ClientKey, Length, Nonce, Policy as OtpPolicy, Start, Tag},
+        quota::{Bucket, Charge, Per, Quota},
+        session::Policy as SessionPolicy,
     };
 }

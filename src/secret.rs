@@ -21,8 +21,8 @@ pub enum Purpose {
     OtpCode,
     /// Turns a code into the tag that the store compares.
     AnswerTag,
-    /// Turns a phone number into the key under which the store knows it.
-    PhoneKey,
+    /// Turns a subject into the key under which the store knows it.
+    AccountKey,
     /// Turns a client address into the key under which the store counts it.
     ClientKey,
     /// Turns a phone number into the `sub` claim.
@@ -40,7 +40,7 @@ pub struct Master {
     id: SecretId,
     otp_code: hmac::Key,
     answer_tag: hmac::Key,
-    phone_key: hmac::Key,
+    account_key: hmac::Key,
     client_key: hmac::Key,
     subject: hmac::Key,
     refresh_token: Secret,
@@ -95,7 +95,7 @@ impl Purpose {
         match self {
             Self::OtpCode => b"otp-gateway/v1/otp-code",
             Self::AnswerTag => b"otp-gateway/v1/answer-tag",
-            Self::PhoneKey => b"otp-gateway/v1/phone-key",
+            Self::AccountKey => b"otp-gateway/v1/account-key",
             Self::ClientKey => b"otp-gateway/v1/client-key",
             Self::Subject => b"otp-gateway/v1/subject",
             Self::RefreshToken => b"otp-gateway/v1/refresh-token",
@@ -126,7 +126,7 @@ impl Master {
             id: SecretId(derive(secret, b"otp-gateway/v1/id")),
             otp_code: mac(Purpose::OtpCode),
             answer_tag: mac(Purpose::AnswerTag),
-            phone_key: mac(Purpose::PhoneKey),
+            account_key: mac(Purpose::AccountKey),
             client_key: mac(Purpose::ClientKey),
             subject: mac(Purpose::Subject),
             refresh_token: Secret::new(derive::<32>(secret, Purpose::RefreshToken.label())),
@@ -143,7 +143,7 @@ impl Master {
         let key = match purpose {
             Purpose::OtpCode => &self.otp_code,
             Purpose::AnswerTag => &self.answer_tag,
-            Purpose::PhoneKey => &self.phone_key,
+            Purpose::AccountKey => &self.account_key,
             Purpose::ClientKey => &self.client_key,
             Purpose::Subject => &self.subject,
             Purpose::RefreshToken => {
@@ -251,7 +251,7 @@ mod tests {
         let purposes = [
             Purpose::OtpCode,
             Purpose::AnswerTag,
-            Purpose::PhoneKey,
+            Purpose::AccountKey,
             Purpose::ClientKey,
             Purpose::Subject,
             Purpose::RefreshToken,
@@ -270,8 +270,8 @@ mod tests {
     fn parts_of_the_input_cannot_be_shifted_into_each_other() {
         let m = master(1);
         assert_ne!(
-            m.prf(Purpose::PhoneKey, &[b"ab", b"c"]),
-            m.prf(Purpose::PhoneKey, &[b"a", b"bc"])
+            m.prf(Purpose::AccountKey, &[b"ab", b"c"]),
+            m.prf(Purpose::AccountKey, &[b"a", b"bc"])
         );
     }
 

@@ -119,7 +119,7 @@ impl Site {
             lines,
             authenticate: AuthenticateLayer::required(gate),
             identity: plan.identity.clone(),
-            auth: plan.auth.clone(),
+            auth: plan.auth.for_worker(),
             upstreams: plan.upstreams.iter().map(upstream).collect(),
             limits: Rc::new(plan.limits.clone()),
         }

@@ -1,12 +1,13 @@
 //! Everything that is derived from the master secrets; knows nothing of where the results are kept.
 //!
-//! What lasts (the names of phones, clients, counters and subjects) comes from the oldest secret,
+//! What lasts (the names of accounts, clients, counters and subjects) comes from the oldest secret,
 //! so that adding a newer one renames nobody. A code comes from the secret its challenge names.
 
 use crate::{
     auth::spec::SubjectKind,
     domain::{
-        otp::{ClientKey, Code, Length, Nonce, PhoneKey, Tag},
+        account::AccountKey,
+        otp::{ClientKey, Code, Length, Nonce, Tag},
         phone::Phone,
         quota::{Bucket, Charge, Limit, Per},
         session::Id,
@@ -43,10 +44,10 @@ pub fn tags(masters: &Masters, phone: &Phone, code: &Code) -> Vec<Tag> {
         .collect()
 }
 
-/// The name under which the store knows `phone`.
-pub fn phone_key(masters: &Masters, phone: &Phone) -> PhoneKey {
-    let input = phone.as_e164().as_bytes();
-    PhoneKey(first(&masters.oldest().prf(Purpose::PhoneKey, &[input])))
+/// The name under which the store knows `subject`. Whoever holds a token of theirs can derive it.
+pub fn account_key(masters: &Masters, subject: &str) -> AccountKey {
+    let input = subject.as_bytes();
+    AccountKey(first(&masters.oldest().prf(Purpose::AccountKey, &[input])))
 }
 
 /// The name under which the store knows the client's network.
@@ -70,6 +71,7 @@ pub fn charges(masters: &Masters, limits: &[Limit], phone: &Phone, client: &Clie
         };
         Charge {
             bucket: bucket(masters, limit, &subject),
+            per: limit.per,
             quota: limit.quota,
         }
     };
@@ -233,7 +235,7 @@ mod tests {
         let after = Masters::new(master(2), vec![master(1)]);
         let (phone, client) = (phone("+16502530000"), client("192.0.2.1"));
         let limits = [limit(3, Duration::from_mins(30), Per::Phone)];
-        assert_eq!(phone_key(&before, &phone), phone_key(&after, &phone));
+        assert_eq!(account_key(&before, "a"), account_key(&after, "a"));
         assert_eq!(client_key(&before, &client), client_key(&after, &client));
         assert_eq!(
             charges(&before, &limits, &phone, &client),
@@ -251,8 +253,11 @@ mod tests {
         assert!(derived.len() == 32 && derived.bytes().all(|b| b.is_ascii_hexdigit()));
         let plain = subject(&masters, SubjectKind::Phone, &phone);
         assert_eq!(plain, "+16502530000");
-        // The name in the store is no way to the subject.
-        assert_ne!(derived, Id(phone_key(&masters, &phone).0).to_string());
+        // Neither the subject nor the number can be read from the name in the store.
+        let key = |subject: &str| Id(account_key(&masters, subject).0).to_string();
+        assert_ne!(key(&derived), derived);
+        assert_ne!(key(&plain), derived);
+        assert_ne!(key(&plain), key(&derived));
     }
 
     #[test]

@@ -9,15 +9,15 @@ use http::{HeaderValue, StatusCode, header};
 use crate::{
     auth::{
         call::{Call, Desk},
-        cookie, refresh,
+        cookie, derive, refresh,
         wire::{self, Fields, Reply},
     },
-    domain::session::SessionId,
+    domain::{account::AccountKey, session::SessionId},
     net::bearer,
     observe::audit::Event,
     reject::Reject,
     store::Revoke,
-    token::Refusal,
+    token::{Refresh, Refusal},
 };
 
 /// Which sessions end.
@@ -29,11 +29,18 @@ enum Scope {
     All,
 }
 
-/// Whose session a token belongs to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The session a token belongs to, and whose it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Holder {
-    subject: String,
+    account: AccountKey,
     session: SessionId,
+}
+
+impl Holder {
+    fn new(desk: &Desk, subject: &str, session: SessionId) -> Self {
+        let account = derive::account_key(&desk.parts.masters, subject);
+        Self { account, session }
+    }
 }
 
 /// Answers a logout: 204 whether or not there was something left to end.
@@ -114,18 +121,12 @@ fn by_access(desk: &Desk, call: &Call, token: &str) -> Result<Holder, Reject> {
         .parts
         .tokens
         .read_access_ignoring_expiry(token, call.now)?;
-    Ok(Holder {
-        subject: access.subject,
-        session: access.session,
-    })
+    Ok(Holder::new(desk, &access.subject, access.session))
 }
 
 fn by_refresh(desk: &Desk, call: &Call, token: &str) -> Result<Option<Holder>, Reject> {
     match desk.parts.tokens.verify_refresh(token, call.now) {
-        Ok(refresh) => Ok(Some(Holder {
-            subject: refresh.grant.subject,
-            session: refresh.grant.session,
-        })),
+        Ok(Refresh { grant, .. }) => Ok(Some(Holder::new(desk, &grant.subject, grant.session))),
         Err(Refusal::Expired) => Ok(None),
         Err(
             Refusal::Malformed
@@ -144,26 +145,17 @@ fn by_refresh(desk: &Desk, call: &Call, token: &str) -> Result<Option<Holder>, R
 /// Ends the sessions; the ones that there were come back.
 async fn end(desk: &Desk, holder: Holder, scope: Scope) -> Result<Vec<SessionId>, Reject> {
     let store = &desk.parts.store;
-    let Holder { subject, session } = holder;
+    let Holder { account, session } = holder;
     let which = match scope {
-        Scope::This => Revoke::One {
-            id: session,
-            subject,
-        },
-        Scope::Others | Scope::All => {
-            let alive = store.sessions(subject.clone(), desk.spec().session).await?;
-            if !alive.iter().any(|(id, _)| *id == session) {
-                return Ok(Vec::new());
-            }
-            if scope == Scope::All {
-                Revoke::AllOf { subject }
-            } else {
-                Revoke::Others {
-                    subject,
-                    keep: session,
-                }
-            }
-        }
+        Scope::This => Revoke::One(session),
+        Scope::Others => Revoke::Others { keep: session },
+        Scope::All => Revoke::All,
     };
-    Ok(store.revoke(which, desk.revoked_for()).await?)
+    if scope != Scope::This {
+        let alive = store.sessions(account, desk.spec().session).await?;
+        if !alive.iter().any(|(id, _)| *id == session) {
+            return Ok(Vec::new());
+        }
+    }
+    Ok(store.revoke(account, which, desk.revoked_for()).await?)
 }

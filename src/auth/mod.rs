@@ -103,6 +103,17 @@ impl AuthService {
         }))
     }
 
+    /// The same service for the calling thread and its runtime: what it asks the store does not
+    /// wait for what other threads do.
+    #[must_use]
+    pub fn for_worker(&self) -> Self {
+        let parts = self.0.desk.parts.clone();
+        Self::new(Parts {
+            store: parts.store.for_worker(),
+            ..parts
+        })
+    }
+
     /// Whether requests for `path` are answered here.
     pub fn owns(&self, path: &str) -> bool {
         self.0.desk.spec().below(path).is_some()

@@ -9,7 +9,7 @@ use http::StatusCode;
 use crate::{
     auth::{
         call::{Call, Desk},
-        cookie,
+        cookie, derive,
         pair::{Generation, Pair},
         wire::{self, Fields, Reply},
     },
@@ -44,23 +44,20 @@ pub async fn rotate(desk: &Desk, call: &Call, token: &str) -> Result<Pair, Rejec
         counted(Counted::Invalid);
         return Err(invalid_grant());
     };
-    let ip = call.client.ip.to_string();
-    let rotated = desk
-        .parts
-        .store
-        .rotate(
-            grant.session,
-            generation,
-            ip,
-            desk.spec().session,
-            desk.revoked_for(),
-        )
-        .await?;
-    match rotated {
+    let rotated = desk.parts.store.rotate(
+        derive::account_key(&desk.parts.masters, &grant.subject),
+        grant.session,
+        generation,
+        call.client.ip.to_string(),
+        desk.spec().session,
+        desk.revoked_for(),
+    );
+    match rotated.await? {
         Rotated::To {
             generation: number,
             issued_at,
             session,
+            now,
         } => {
             counted(Counted::Rotated);
             call.audit(Event::SessionRefreshed, None, Some(grant.session));
@@ -69,7 +66,7 @@ pub async fn rotate(desk: &Desk, call: &Call, token: &str) -> Result<Pair, Rejec
                 issued_at,
                 opened_at: session.opened_at,
             };
-            Pair::issue(desk, &grant, generation, call.now)
+            Pair::issue(desk, &grant, generation, now)
         }
         Rotated::Replayed => {
             counted(Counted::Replayed);

@@ -79,7 +79,7 @@ pub async fn send(desk: &Desk, call: &Call, phone: &Phone) -> Result<Sent, Rejec
     let code = code_of(desk, &started)?;
     let sent = Sent {
         challenge: started.id,
-        expires_in: started.expires_at.since(call.now),
+        expires_in: started.expires_at.since(started.sent_at),
     };
     if spec.test_code(phone, call.now).is_some() {
         call.audit(Event::TestNumberUsed, Some(phone), None);
@@ -117,17 +117,13 @@ async fn start(desk: &Desk, call: &Call, phone: &Phone) -> Result<otp::Started, 
         tag: derive::tag(newest, phone, code),
     };
     let charges = derive::charges(masters, &spec.limits, phone, &call.client);
-    let key = derive::phone_key(masters, phone);
-    let sending = desk
-        .parts
-        .store
-        .start_challenge(key, start, charges, spec.otp);
+    let subject = derive::subject(masters, spec.subject, phone);
+    let account = derive::account_key(masters, &subject);
+    let store = &desk.parts.store;
+    let sending = store.start_challenge(account, start, charges, spec.otp);
     match sending.await? {
         Sending::Started(started) => Ok(started),
-        Sending::Limited { charge, until } => {
-            let wait = until.since(desk.parts.clock.now());
-            Err(limited(desk, call, phone, charge, wait))
-        }
+        Sending::Limited { charge, wait } => Err(limited(desk, call, phone, charge, wait)),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
     auth::{
         bearer,
         call::{Call, Desk},
-        cookie,
+        cookie, derive,
         wire::{self, Reply},
     },
     domain::session::{Session, SessionId},
@@ -20,11 +20,9 @@ use crate::{
 /// as in the tokens.
 pub async fn list(desk: &Desk, call: &Call) -> Result<Reply, Reject> {
     let caller = bearer::caller(desk, call)?;
-    let sessions = desk
-        .parts
-        .store
-        .sessions(caller.subject, desk.spec().session)
-        .await?;
+    let account = derive::account_key(&desk.parts.masters, &caller.subject);
+    let store = &desk.parts.store;
+    let sessions = store.sessions(account, desk.spec().session).await?;
     let show = |(id, session): &(SessionId, Session)| -> Value {
         json!({
             "session_id": id.to_string(),
@@ -44,11 +42,12 @@ pub async fn end(desk: &Desk, call: &Call, id: &str) -> Result<Reply, Reject> {
     let caller = bearer::caller(desk, call)?;
     let unknown = || Reject::new(Code::NotFound, "You have no such session.");
     let id: SessionId = id.parse().map_err(|_| unknown())?;
-    let which = Revoke::One {
-        id,
-        subject: caller.subject,
-    };
-    let ended = desk.parts.store.revoke(which, desk.revoked_for()).await?;
+    let account = derive::account_key(&desk.parts.masters, &caller.subject);
+    let ended = desk
+        .parts
+        .store
+        .revoke(account, Revoke::One(id), desk.revoked_for());
+    let ended = ended.await?;
     if ended.is_empty() {
         return Err(unknown());
     }

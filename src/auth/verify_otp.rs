@@ -18,7 +18,7 @@ use crate::{
     domain::{
         otp::{self, ChallengeId, Code},
         phone::Phone,
-        session::{Session, SessionId},
+        session::SessionId,
     },
     observe::{audit::Event, metrics},
     reject::{self, Reject},
@@ -63,10 +63,12 @@ pub async fn verify(desk: &Desk, call: &Call, attempt: Attempt) -> Result<Pair, 
     let (spec, masters) = (desk.spec(), &desk.parts.masters);
     let phone = attempt.phone;
     let subject = derive::subject(masters, spec.subject, &phone);
-    let ip = call.client.ip.to_string();
+    let account = derive::account_key(masters, &subject);
+    let id = SessionId::new(chance::bytes()?);
     let login = Login {
-        id: SessionId::at(call.now, chance::bytes()?),
-        session: Session::open(subject, attempt.device_info, ip, call.now),
+        id,
+        device_info: attempt.device_info,
+        ip: call.client.ip.to_string(),
         policy: spec.session,
         access_ttl: desk.revoked_for(),
     };
@@ -75,14 +77,19 @@ pub async fn verify(desk: &Desk, call: &Call, attempt: Attempt) -> Result<Pair, 
         client: derive::client_key(masters, &call.client),
         tags: derive::tags(masters, &phone, &attempt.code),
     };
-    let (id, key) = (login.id, derive::phone_key(masters, &phone));
-    let answered = desk
-        .parts
-        .store
-        .answer_challenge(key, answer, spec.otp, login)
-        .await?;
-    match answered {
-        Answered::Opened(session) => opened(desk, call, &phone, id, session),
+    let store = &desk.parts.store;
+    let answered = store.answer_challenge(account, answer, spec.otp, login);
+    match answered.await? {
+        Answered::Opened(session) => {
+            let grant = Grant {
+                subject,
+                session: id,
+                phone: phone.as_e164().to_owned(),
+                auth_time: session.opened_at,
+                amr: AMR.map(str::to_owned).to_vec(),
+            };
+            opened(desk, call, &phone, &grant)
+        }
         Answered::Wrong { attempts_left } => {
             call.audit(Event::OtpWrong, Some(&phone), None);
             desk.parts.metrics.otp_answer(metrics::Answer::Wrong);
@@ -114,31 +121,20 @@ pub fn code(fields: &mut Fields, spec: &Spec) -> Option<Code> {
     fields.parsed("otp", Code::parse(&text, spec.otp.length))
 }
 
-fn opened(
-    desk: &Desk,
-    call: &Call,
-    phone: &Phone,
-    id: SessionId,
-    session: Session,
-) -> Result<Pair, Reject> {
-    call.audit(Event::OtpVerified, Some(phone), Some(id));
+/// The first tokens of a session that was opened this moment, by the clock of the store.
+fn opened(desk: &Desk, call: &Call, phone: &Phone, grant: &Grant) -> Result<Pair, Reject> {
+    call.audit(Event::OtpVerified, Some(phone), Some(grant.session));
     if desk.spec().test_code(phone, call.now).is_some() {
-        call.audit(Event::TestNumberUsed, Some(phone), Some(id));
+        call.audit(Event::TestNumberUsed, Some(phone), Some(grant.session));
     }
     desk.parts.metrics.otp_answer(metrics::Answer::Right);
+    let now = grant.auth_time;
     let generation = Generation {
         number: 0,
-        issued_at: session.opened_at,
-        opened_at: session.opened_at,
+        issued_at: now,
+        opened_at: now,
     };
-    let grant = Grant {
-        subject: session.subject,
-        session: id,
-        phone: phone.as_e164().to_owned(),
-        auth_time: session.opened_at,
-        amr: AMR.map(str::to_owned).to_vec(),
-    };
-    Pair::issue(desk, &grant, generation, call.now)
+    Pair::issue(desk, grant, generation, now)
 }
 
 fn wrong(attempts_left: Option<u32>) -> Reject {

@@ -44,17 +44,13 @@ pub const FAILURE_WINDOW: Duration = Duration::from_hours(24);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ChallengeId(Id);
 
-/// Stands for a phone number in the store; tells nothing about it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct PhoneKey(pub [u8; 16]);
-
 /// Stands for a client's network in the store; tells nothing about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ClientKey(pub [u8; 8]);
 
-/// All that is remembered of one phone number. One record, so that every step on it is atomic.
+/// All that is remembered of the codes of one phone number.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PhoneRecord {
+pub struct Record {
     live: Option<Live>,
     strangers: Vec<Stranger>,
     /// When answers naming a challenge of this number were wrong, oldest first.
@@ -113,6 +109,8 @@ pub struct Started {
     pub nonce: Nonce,
     /// With which master secret.
     pub secret: SecretId,
+    /// When the code was sent, for the first time or again.
+    pub sent_at: Timestamp,
     /// When the code dies.
     pub expires_at: Timestamp,
 }
@@ -187,7 +185,7 @@ impl Policy {
     }
 }
 
-impl PhoneRecord {
+impl Record {
     /// A code is to be sent: the live one again, or a new one.
     pub fn start(&mut self, start: &Start, policy: &Policy, now: Timestamp) -> Started {
         let mut live = match self.live.take() {
@@ -224,6 +222,7 @@ impl PhoneRecord {
             id,
             nonce: live.nonce,
             secret: live.secret,
+            sent_at: live.sent_at,
             expires_at: policy.expires_at(live.started_at, live.sent_at),
         };
         self.live = Some(live);

@@ -1,4 +1,4 @@
-//! Sessions: what one is, and what presenting a refresh token of some generation means for it.
+//! Sessions: what one is, and what presenting a refresh token of some generation means for it; knows nothing of whose it is.
 
 use std::{fmt, str::FromStr, time::Duration};
 
@@ -32,18 +32,9 @@ pub struct Policy {
     pub max_per_subject: u32,
 }
 
-/// A generation of refresh tokens that was replaced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Replaced {
-    generation: u32,
-    at: Timestamp,
-}
-
-/// One login on one device.
+/// One login on one device, as it is told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
-    /// Whose it is (`sub`).
-    pub subject: String,
     /// When the code was answered (`auth_time`).
     pub opened_at: Timestamp,
     /// When it was last refreshed.
@@ -52,8 +43,26 @@ pub struct Session {
     pub device_info: String,
     /// The client address of the last login or refresh, as text.
     pub ip: String,
+}
+
+/// One session as it is kept: with what is known of its refresh tokens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// Its id.
+    pub id: SessionId,
+    /// What is told of it.
+    pub session: Session,
+    /// When it ends unless it is refreshed before, by the policy it was last written under.
+    pub ends_at: Timestamp,
     generation: u32,
     replaced: Vec<Replaced>,
+}
+
+/// A generation of refresh tokens that was replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Replaced {
+    generation: u32,
+    at: Timestamp,
 }
 
 /// What presenting a refresh token led to.
@@ -78,22 +87,39 @@ pub enum Rotation {
 const MAX_REPLACED: usize = 8;
 
 impl Session {
+    /// When it ends unless it is refreshed before.
+    pub fn ends_at(&self, policy: &Policy) -> Timestamp {
+        (self.last_seen_at + policy.idle).min(self.opened_at + policy.absolute)
+    }
+}
+
+impl Record {
     /// A fresh session at generation 0.
-    pub const fn open(subject: String, device_info: String, ip: String, now: Timestamp) -> Self {
-        Self {
-            subject,
+    pub fn open(
+        id: SessionId,
+        device_info: String,
+        ip: String,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Self {
+        let session = Session {
             opened_at: now,
             last_seen_at: now,
             device_info,
             ip,
+        };
+        Self {
+            id,
+            ends_at: session.ends_at(policy),
+            session,
             generation: 0,
             replaced: Vec::new(),
         }
     }
 
-    /// When it ends unless it is refreshed before.
-    pub fn ends_at(&self, policy: &Policy) -> Timestamp {
-        (self.last_seen_at + policy.idle).min(self.opened_at + policy.absolute)
+    /// Whether it has not ended at `now`, by the policy it was written under and by this one.
+    pub fn is_alive(&self, policy: &Policy, now: Timestamp) -> bool {
+        now < self.ends_at.min(self.session.ends_at(policy))
     }
 
     /// A refresh token of `generation` is presented from `ip`.
@@ -104,7 +130,7 @@ impl Session {
         policy: &Policy,
         now: Timestamp,
     ) -> Rotation {
-        if now >= self.ends_at(policy) || generation > self.generation {
+        if !self.is_alive(policy, now) || generation > self.generation {
             return Rotation::Ended;
         }
         if generation < self.generation {
@@ -126,8 +152,9 @@ impl Session {
             at: now,
         });
         self.generation += 1;
-        self.last_seen_at = now;
-        ip.clone_into(&mut self.ip);
+        self.session.last_seen_at = now;
+        ip.clone_into(&mut self.session.ip);
+        self.ends_at = self.session.ends_at(policy);
         Rotation::To {
             generation: self.generation,
             issued_at: now,
@@ -136,20 +163,8 @@ impl Session {
 }
 
 impl SessionId {
-    /// From its bits.
+    /// From 128 random bits.
     pub const fn new(bits: [u8; 16]) -> Self {
-        Self(Id(bits))
-    }
-
-    /// For a session opened at `now`: 48 bits of time and 80 random ones, as UUIDs of version 7
-    /// have them (RFC 9562 §5.7). Ids of one time lie together in the store, which saves it half of
-    /// the work of a login; and an id is no secret, so that it may tell when it was made.
-    pub fn at(now: Timestamp, random: [u8; 10]) -> Self {
-        let [_, _, time @ ..] = now.as_millis().to_be_bytes();
-        let mut bits = [0; 16];
-        let (first, rest) = bits.split_at_mut(time.len());
-        first.copy_from_slice(&time);
-        rest.copy_from_slice(&random);
         Self(Id(bits))
     }
 
@@ -218,13 +233,9 @@ mod tests {
         Timestamp::from_secs(1_000_000 + secs)
     }
 
-    fn session() -> Session {
-        Session::open(
-            "sub".to_owned(),
-            "phone".to_owned(),
-            "::1".to_owned(),
-            at(0),
-        )
+    fn session() -> Record {
+        let id = SessionId::new([1; 16]);
+        Record::open(id, "phone".to_owned(), "::1".to_owned(), &POLICY, at(0))
     }
 
     #[test]
@@ -273,15 +284,6 @@ mod tests {
             s.rotate(s.generation, "::1", &POLICY, at(90 * 86_400)),
             Rotation::Ended
         );
-    }
-
-    #[test]
-    fn ids_stand_in_the_order_in_which_their_sessions_were_opened() {
-        let early = SessionId::at(Timestamp::from_millis(1_900_000_000_255), [0xff; 10]);
-        let late = SessionId::at(Timestamp::from_millis(1_900_000_000_256), [0; 10]);
-        assert!(early < late);
-        let other = SessionId::at(Timestamp::from_millis(1_900_000_000_255), [0xfe; 10]);
-        assert_ne!(early, other);
     }
 
     proptest! {

@@ -19,10 +19,12 @@ pub use self::{
     embedded::{Embedded, Figures},
     error::{Error, OpenError},
 };
+pub use crate::domain::account::{Answered, Login, Revoke, Rotated};
 use crate::{
-    clock::{Clock, Timestamp},
+    clock::Clock,
     domain::{
-        otp::{self, PhoneKey},
+        account::AccountKey,
+        otp,
         quota::Charge,
         session::{self, Session, SessionId},
     },
@@ -70,75 +72,8 @@ pub enum Sending {
     Limited {
         /// Index of the violated charge; of several, the one with the longest wait.
         charge: usize,
-        /// When that one admits the next request.
-        until: Timestamp,
-    },
-}
-
-/// The session that a right answer opens.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Login {
-    /// Its id.
-    pub id: SessionId,
-    /// As it begins.
-    pub session: Session,
-    /// How it will live, and how many its subject may have.
-    pub policy: session::Policy,
-    /// How long the access tokens of a session that has to give way can still be alive.
-    pub access_ttl: Duration,
-}
-
-/// What an answer to a challenge led to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answered {
-    /// The code was right, is used up, and this session is open.
-    Opened(Session),
-    /// The code was wrong, or there was none.
-    Wrong {
-        /// Of the caller's challenge; `None` when no challenge of this caller is known.
-        attempts_left: Option<u32>,
-    },
-}
-
-/// What presenting a refresh token led to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Rotated {
-    /// The successor, to be issued now or once more.
-    To {
-        /// Of the successor.
-        generation: u32,
-        /// The successor's `iat`.
-        issued_at: Timestamp,
-        /// The session it belongs to.
-        session: Session,
-    },
-    /// The token had been replaced long before; the session was ended and revoked in the same step.
-    Replayed,
-    /// There is no such session any more.
-    Ended,
-}
-
-/// Which sessions to end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Revoke {
-    /// This one, if it belongs to `subject`.
-    One {
-        /// The session.
-        id: SessionId,
-        /// Who may end it.
-        subject: String,
-    },
-    /// All of one subject.
-    AllOf {
-        /// Whose.
-        subject: String,
-    },
-    /// All of one subject but one.
-    Others {
-        /// Whose.
-        subject: String,
-        /// The one that stays.
-        keep: SessionId,
+        /// How long it takes until that one admits the next request.
+        wait: Duration,
     },
 }
 
@@ -149,16 +84,26 @@ impl Store {
         Embedded::open(spec, clock).await.map(Self::Embedded)
     }
 
+    /// A handle on the same store for the calling thread and its runtime, so that what one worker
+    /// asks never waits for what another one does.
+    #[must_use]
+    pub fn for_worker(&self) -> Self {
+        match self {
+            // Its one thread serves all workers alike.
+            Self::Embedded(store) => Self::Embedded(store.clone()),
+        }
+    }
+
     /// Takes one unit from every charge, or from none, and begins or continues a challenge.
     pub async fn start_challenge(
         &self,
-        phone: PhoneKey,
+        account: AccountKey,
         start: otp::Start,
         charges: Vec<Charge>,
         policy: otp::Policy,
     ) -> Result<Sending, Error> {
         let verb = verbs::StartChallenge {
-            phone,
+            account,
             start,
             charges,
             policy,
@@ -168,17 +113,17 @@ impl Store {
         }
     }
 
-    /// Judges an answer, uses the code up and opens the session when it is right. If the subject
+    /// Judges an answer, uses the code up and opens the session when it is right. If the account
     /// then has too many sessions, those unused for longest are revoked.
     pub async fn answer_challenge(
         &self,
-        phone: PhoneKey,
+        account: AccountKey,
         answer: otp::Answer,
         policy: otp::Policy,
         login: Login,
     ) -> Result<Answered, Error> {
         let verb = verbs::AnswerChallenge {
-            phone,
+            account,
             answer,
             policy,
             login,
@@ -192,6 +137,7 @@ impl Store {
     /// access tokens for `revoked_for`.
     pub async fn rotate(
         &self,
+        account: AccountKey,
         id: SessionId,
         generation: u32,
         ip: String,
@@ -199,6 +145,7 @@ impl Store {
         revoked_for: Duration,
     ) -> Result<Rotated, Error> {
         let verb = verbs::Rotate {
+            account,
             id,
             generation,
             ip,
@@ -210,25 +157,30 @@ impl Store {
         }
     }
 
-    /// Ends sessions and refuses their access tokens for `revoked_for`. Returns those that existed.
+    /// Ends sessions of an account and refuses their access tokens for `revoked_for`. Returns those that existed.
     pub async fn revoke(
         &self,
+        account: AccountKey,
         which: Revoke,
         revoked_for: Duration,
     ) -> Result<Vec<SessionId>, Error> {
-        let verb = verbs::End { which, revoked_for };
+        let verb = verbs::End {
+            account,
+            which,
+            revoked_for,
+        };
         match self {
             Self::Embedded(store) => store.call(verb).await,
         }
     }
 
-    /// The living sessions of one subject, the one seen last first.
+    /// The living sessions of one account, the one seen last first.
     pub async fn sessions(
         &self,
-        subject: String,
+        account: AccountKey,
         policy: session::Policy,
     ) -> Result<Vec<(SessionId, Session)>, Error> {
-        let verb = verbs::ListSessions { subject, policy };
+        let verb = verbs::ListSessions { account, policy };
         match self {
             Self::Embedded(store) => store.call(verb).await,
         }

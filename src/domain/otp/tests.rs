@@ -23,7 +23,7 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 /// One phone number, its record and the time. Callers are numbers.
 #[derive(Debug, Clone)]
 struct Scene {
-    record: PhoneRecord,
+    record: Record,
     policy: Policy,
     now: Timestamp,
     sends: u64,
@@ -39,7 +39,7 @@ enum Guess {
 impl Scene {
     fn new(policy: Policy) -> Self {
         Self {
-            record: PhoneRecord::default(),
+            record: Record::default(),
             policy,
             now: Timestamp::from_secs(1_800_000_000),
             sends: 0,
@@ -253,7 +253,7 @@ fn answers_to_a_number_without_a_code_leave_no_trace() {
     let mut scene = Scene::new(POLICY);
     assert_eq!(scene.guess(1, None, Guess::Wrong), UNKNOWN);
     assert_eq!(scene.wrong(1, ChallengeId::new([3; 16])), UNKNOWN);
-    assert_eq!(scene.record, PhoneRecord::default());
+    assert_eq!(scene.record, Record::default());
     let id = scene.send(1).id;
     scene.wait(POLICY.ttl);
     let before = scene.record.clone();

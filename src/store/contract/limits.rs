@@ -14,13 +14,10 @@ pub async fn the_limit_is_exact_at_both_of_its_borders(stage: Stage) {
     for _ in 0..3 {
         assert!(is_started(&stage.send_within(&limit).await));
     }
-    let refused = Sending::Limited {
-        charge: 0,
-        until: BEGINNING + WINDOW,
-    };
-    assert_eq!(stage.send_within(&limit).await, refused);
+    let refused = |wait| Sending::Limited { charge: 0, wait };
+    assert_eq!(stage.send_within(&limit).await, refused(WINDOW));
     stage.wait_until((BEGINNING + WINDOW).minus(MS));
-    assert_eq!(stage.send_within(&limit).await, refused);
+    assert_eq!(stage.send_within(&limit).await, refused(MS));
     stage.clock.advance(MS);
     for _ in 0..3 {
         assert!(is_started(&stage.send_within(&limit).await));
@@ -40,8 +37,7 @@ pub async fn a_large_limit_is_as_exact_as_a_small_one(stage: Stage) {
         for round in 1..=2 {
             for n in 0..max {
                 let until = first + WINDOW * round + MS * n;
-                let refused = Sending::Limited { charge: 0, until };
-                assert_eq!(stage.send_within(&limit).await, refused);
+                assert_eq!(stage.refusal(&limit).await, Some((0, until)));
                 stage.wait_until(until);
                 assert!(is_started(&stage.send_within(&limit).await), "{max} {n}");
             }
@@ -58,8 +54,7 @@ pub async fn a_limit_slides_and_does_not_start_anew(stage: Stage) {
     assert!(is_started(&stage.send_within(&limit).await));
     // A count that began anew with the new window would admit a third one here.
     let until = (BEGINNING + WINDOW).minus(MS) + WINDOW;
-    let refused = Sending::Limited { charge: 0, until };
-    assert_eq!(stage.send_within(&limit).await, refused);
+    assert_eq!(stage.refusal(&limit).await, Some((0, until)));
 }
 
 pub async fn a_window_that_has_emptied_is_as_exact_as_a_new_one(stage: Stage) {
@@ -73,8 +68,7 @@ pub async fn a_window_that_has_emptied_is_as_exact_as_a_new_one(stage: Stage) {
             }
             for n in 0..max {
                 let until = first + WINDOW + MS * n;
-                let refused = Sending::Limited { charge: 0, until };
-                assert_eq!(stage.send_within(&limit).await, refused, "{max} {n}");
+                assert_eq!(stage.refusal(&limit).await, Some((0, until)), "{max} {n}");
                 stage.wait_until(until);
                 assert!(is_started(&stage.send_within(&limit).await), "{max} {n}");
             }
@@ -90,8 +84,7 @@ pub async fn of_several_violated_limits_the_longest_wait_is_told(stage: Stage) {
     stage.send_within(&[short, long]).await;
     let until = BEGINNING + WINDOW * 2;
     for (charges, charge) in [(vec![open, short, long], 2), (vec![long, open, short], 0)] {
-        let told = stage.send_within(&charges).await;
-        assert_eq!(told, Sending::Limited { charge, until });
+        assert_eq!(stage.refusal(&charges).await, Some((charge, until)));
     }
 }
 
@@ -99,7 +92,7 @@ pub async fn a_refused_send_takes_nothing_from_anybody(stage: Stage) {
     let narrow = charge(1, 1, WINDOW);
     let small = charge(2, 3, WINDOW);
     let large = charge(3, 40, WINDOW);
-    let started = stage.send(phone(1), start(1, 1)).await;
+    let started = stage.send(ANN, start(1, 1)).await;
     assert!(is_started(
         &stage.send_within(&[small, large, narrow]).await
     ));
@@ -112,7 +105,7 @@ pub async fn a_refused_send_takes_nothing_from_anybody(stage: Stage) {
     // Not the life of the code either: it dies when it would have without them.
     stage.clock.advance(MS);
     let answer = Stage::right(&started);
-    let answered = stage.answer(phone(1), answer, session_id(1), "a").await;
+    let answered = stage.answer(ANN, answer, 1).await;
     assert!(matches!(answered, Answered::Wrong { .. }));
 
     for _ in 0..2 {
@@ -140,7 +133,7 @@ pub async fn of_a_hundred_sends_at_once_three_are_admitted(stage: Stage) {
         let start = start(n, n.into());
         Box::pin(async move {
             let charges = vec![limit, charge(2, 1000, WINDOW)];
-            store.start_challenge(phone(1), start, charges, *OTP).await
+            store.start_challenge(ANN, start, charges, *OTP).await
         })
     })
     .await;

@@ -5,14 +5,15 @@ mod limits;
 mod model;
 mod sessions;
 
-use std::{num::NonZeroU32, sync::LazyLock, time::Duration};
+use std::{any::Any, num::NonZeroU32, sync::LazyLock, time::Duration};
 
-use super::{Answered, Error, Login, Rotated, Sending, Store};
+use super::{Answered, Error, Login, Revoke, Rotated, Sending, Store};
 use crate::{
     clock::{Clock, Timestamp},
     domain::{
-        otp::{self, Answer, ChallengeId, ClientKey, Length, Nonce, PhoneKey, Start, Started, Tag},
-        quota::{Bucket, Charge, Quota},
+        account::AccountKey,
+        otp::{self, Answer, ChallengeId, ClientKey, Length, Nonce, Start, Started, Tag},
+        quota::{Bucket, Charge, Per, Quota},
         session::{self, Session, SessionId},
     },
     secret::{Master, Secret, SecretId},
@@ -24,8 +25,8 @@ pub use self::{challenges::*, limits::*, model::answers_are_those_of_the_model, 
 pub struct Stage {
     pub store: Store,
     pub clock: Clock,
-    /// Kept as long as the store: what it lies in.
-    pub _home: Option<tempfile::TempDir>,
+    /// Kept as long as the store: what it lies in, whatever that is.
+    pub _home: Option<Box<dyn Any + Send + Sync>>,
 }
 
 /// Makes a test of every rule, each on a store of its own that `$stage` makes.
@@ -60,7 +61,7 @@ macro_rules! contract {
             one_session_is_revoked_by_its_owner_only
             all_or_all_others_are_revoked
             sessions_are_listed_by_their_last_use
-            subjects_whose_names_begin_alike_are_kept_apart
+            one_account_knows_nothing_of_another
             a_revocation_is_seen_before_its_answer
         }
     };
@@ -96,17 +97,23 @@ pub const ACCESS_TTL: Duration = Duration::from_mins(15);
 /// When every stage begins.
 pub const BEGINNING: Timestamp = Timestamp::from_secs(1_800_000_000);
 
-pub fn phone(n: u8) -> PhoneKey {
-    PhoneKey([n; 16])
+/// Two people, each with a phone of their own.
+pub const ANN: AccountKey = account(0xaa);
+pub const BOB: AccountKey = account(0xbb);
+
+pub const fn account(n: u8) -> AccountKey {
+    AccountKey([n; 16])
 }
 
 pub fn session_id(n: u8) -> SessionId {
     SessionId::new([n; 16])
 }
 
+/// From a bucket that all share.
 pub fn charge(bucket: u8, max: u32, window: Duration) -> Charge {
     Charge {
         bucket: Bucket([bucket; 16]),
+        per: Per::All,
         quota: Quota {
             max: NonZeroU32::new(max).unwrap(),
             window,
@@ -132,6 +139,27 @@ pub fn start(client: u8, n: u64) -> Start {
     }
 }
 
+/// What opens session `id` under a right answer.
+pub fn login(id: SessionId) -> Login {
+    Login {
+        id,
+        device_info: "phone".to_owned(),
+        ip: "192.0.2.1".to_owned(),
+        policy: SESSION,
+        access_ttl: ACCESS_TTL,
+    }
+}
+
+/// That session as it begins.
+pub fn opened_at(now: Timestamp) -> Session {
+    Session {
+        opened_at: now,
+        last_seen_at: now,
+        device_info: "phone".to_owned(),
+        ip: "192.0.2.1".to_owned(),
+    }
+}
+
 static SECRET: LazyLock<SecretId> =
     LazyLock::new(|| Master::new(&Secret::new([7; 32])).unwrap().id());
 
@@ -146,19 +174,27 @@ impl Stage {
     }
 
     /// A send that no limit holds back.
-    pub async fn send(&self, phone: PhoneKey, start: Start) -> Started {
-        match self.store.start_challenge(phone, start, vec![], *OTP).await {
+    pub async fn send(&self, account: AccountKey, start: Start) -> Started {
+        let sent = self.store.start_challenge(account, start, vec![], *OTP);
+        match sent.await {
             Ok(Sending::Started(started)) => started,
             other => panic!("{other:?}"),
         }
     }
 
+    /// A send to Ann within these limits.
     pub async fn send_within(&self, charges: &[Charge]) -> Sending {
-        let (phone, start) = (phone(1), start(1, 1));
-        let sent = self
-            .store
-            .start_challenge(phone, start, charges.to_vec(), *OTP);
+        let charges = charges.to_vec();
+        let sent = self.store.start_challenge(ANN, start(1, 1), charges, *OTP);
         sent.await.unwrap()
+    }
+
+    /// Which of the limits refuses a send to Ann, and until when.
+    pub async fn refusal(&self, charges: &[Charge]) -> Option<(usize, Timestamp)> {
+        match self.send_within(charges).await {
+            Sending::Started(_) => None,
+            Sending::Limited { charge, wait } => Some((charge, self.now() + wait)),
+        }
     }
 
     /// The right answer to `started`, by its owner.
@@ -178,52 +214,39 @@ impl Stage {
         }
     }
 
-    /// An answer that opens session `id` of `subject` if it is right.
-    pub async fn answer(
-        &self,
-        phone: PhoneKey,
-        answer: Answer,
-        id: SessionId,
-        subject: &str,
-    ) -> Answered {
-        let login = self.login(id, subject);
-        let answered = self.store.answer_challenge(phone, answer, *OTP, login);
+    /// An answer that opens session `n` if it is right.
+    pub async fn answer(&self, account: AccountKey, answer: Answer, n: u8) -> Answered {
+        let login = login(session_id(n));
+        let answered = self.store.answer_challenge(account, answer, *OTP, login);
         answered.await.unwrap()
     }
 
-    pub fn login(&self, id: SessionId, subject: &str) -> Login {
-        Login {
-            id,
-            session: Session::open(
-                subject.to_owned(),
-                "phone".to_owned(),
-                "192.0.2.1".to_owned(),
-                self.now(),
-            ),
-            policy: SESSION,
-            access_ttl: ACCESS_TTL,
-        }
-    }
-
     /// Goes through a whole login.
-    pub async fn open(&self, n: u8, subject: &str) -> SessionId {
-        let id = session_id(n);
-        let started = self.send(phone(n), start(1, n.into())).await;
-        let answered = self
-            .answer(phone(n), Self::right(&started), id, subject)
-            .await;
+    pub async fn open(&self, n: u8, account: AccountKey) -> SessionId {
+        let started = self.send(account, start(1, n.into())).await;
+        let answered = self.answer(account, Self::right(&started), n).await;
         assert!(matches!(answered, Answered::Opened(_)), "{answered:?}");
-        id
+        session_id(n)
     }
 
-    pub async fn rotate(&self, id: SessionId, generation: u32) -> Rotated {
+    pub async fn rotate(&self, account: AccountKey, id: SessionId, generation: u32) -> Rotated {
         let ip = "192.0.2.2".to_owned();
-        let rotated = self.store.rotate(id, generation, ip, SESSION, ACCESS_TTL);
+        let rotated = self
+            .store
+            .rotate(account, id, generation, ip, SESSION, ACCESS_TTL);
         rotated.await.unwrap()
     }
 
-    pub async fn sessions(&self, subject: &str) -> Vec<SessionId> {
-        let listed = self.store.sessions(subject.to_owned(), SESSION).await;
+    /// What was ended, by id.
+    pub async fn revoke(&self, account: AccountKey, which: Revoke) -> Vec<SessionId> {
+        let ended = self.store.revoke(account, which, ACCESS_TTL).await;
+        let mut ended = ended.unwrap();
+        ended.sort();
+        ended
+    }
+
+    pub async fn sessions(&self, account: AccountKey) -> Vec<SessionId> {
+        let listed = self.store.sessions(account, SESSION).await;
         listed.unwrap().into_iter().map(|(id, _)| id).collect()
     }
 

@@ -5,40 +5,34 @@ use std::collections::{HashMap, HashSet};
 use proptest::{prelude::*, test_runner::TestRunner};
 
 use super::*;
-use crate::{
-    domain::{
-        otp::{Judgement, PhoneRecord},
-        session::Rotation,
-    },
-    store::Revoke,
-};
+use crate::domain::{otp::Judgement, session::Rotation};
 
 /// One thing that is asked, or time that passes. Numbers are folded into what exists.
 #[derive(Debug, Clone)]
 enum Ask {
     Send {
-        phone: u8,
+        whose: u8,
         client: u8,
         limits: u8,
     },
     Answer {
-        phone: u8,
+        whose: u8,
         client: u8,
         named: bool,
         right: bool,
-        subject: u8,
     },
     Rotate {
+        whose: u8,
         session: u8,
         generation: u32,
     },
     Revoke {
+        whose: u8,
         session: u8,
-        subject: u8,
         scope: u8,
     },
     List {
-        subject: u8,
+        whose: u8,
     },
     Wait(Duration),
 }
@@ -46,11 +40,12 @@ enum Ask {
 /// What the store ought to know, kept the simple way: nothing is ever forgotten.
 #[derive(Default)]
 struct Model {
-    phones: HashMap<u8, PhoneRecord>,
+    codes: HashMap<u8, otp::Record>,
     events: HashMap<Bucket, Vec<Timestamp>>,
-    sessions: HashMap<SessionId, Session>,
+    /// Of whom, and what is known of it.
+    sessions: HashMap<SessionId, (u8, session::Record)>,
     revoked: HashMap<SessionId, Timestamp>,
-    /// What sends were answered, the latest one of each phone and client.
+    /// What sends were answered, the latest one of each account and client.
     sent: HashMap<(u8, u8), Started>,
     /// Every session that ever was.
     opened: Vec<SessionId>,
@@ -92,33 +87,36 @@ fn ask() -> impl Strategy<Value = Ask> {
         0..(40 * 86_400_000u64)
     ];
     prop_oneof![
-        4 => (0..3u8, 0..3u8, 0..16u8).prop_map(|(phone, client, limits)| Ask::Send { phone, client, limits }),
-        4 => (0..3u8, 0..3u8, any::<bool>(), any::<bool>(), 0..2u8)
-            .prop_map(|(phone, client, named, right, subject)| Ask::Answer { phone, client, named, right, subject }),
-        4 => (any::<u8>(), 0..5u32).prop_map(|(session, generation)| Ask::Rotate { session, generation }),
-        1 => (any::<u8>(), 0..2u8, 0..3u8).prop_map(|(session, subject, scope)| Ask::Revoke { session, subject, scope }),
-        1 => (0..2u8).prop_map(|subject| Ask::List { subject }),
+        5 => (0..3u8, 0..3u8, 0..16u8)
+            .prop_map(|(whose, client, limits)| Ask::Send { whose, client, limits }),
+        5 => (0..3u8, 0..3u8, any::<bool>(), any::<bool>())
+            .prop_map(|(whose, client, named, right)| Ask::Answer { whose, client, named, right }),
+        4 => (0..3u8, any::<u8>(), 0..5u32)
+            .prop_map(|(whose, session, generation)| Ask::Rotate { whose, session, generation }),
+        1 => (0..3u8, any::<u8>(), 0..3u8)
+            .prop_map(|(whose, session, scope)| Ask::Revoke { whose, session, scope }),
+        1 => (0..3u8).prop_map(|whose| Ask::List { whose }),
         4 => wait.prop_map(|millis| Ask::Wait(Duration::from_millis(millis))),
     ]
 }
 
 /// The limits that a send meets, chosen by the bits of `which`.
-fn limits(phone: u8, client: u8, which: u8) -> Vec<Charge> {
+fn limits(whose: u8, client: u8, which: u8) -> Vec<Charge> {
+    let limit = |per, bucket, max, window| Charge {
+        per,
+        ..charge(bucket, max, window)
+    };
     let all = [
-        charge(10 + phone, 3, Duration::from_mins(30)),
-        charge(20 + client, 5, Duration::from_mins(10)),
-        charge(30, 35, Duration::from_hours(24 * 20)),
-        charge(40, 2, Duration::from_secs(1)),
+        limit(Per::Phone, 10 + whose, 3, Duration::from_mins(30)),
+        limit(Per::Ip, 20 + client, 5, Duration::from_mins(10)),
+        limit(Per::Country, 30, 35, Duration::from_hours(24 * 20)),
+        limit(Per::All, 40, 2, Duration::from_secs(1)),
     ];
     let chosen = all.into_iter().enumerate();
     chosen
         .filter(|(bit, _)| which >> bit & 1 == 1)
         .map(|(_, charge)| charge)
         .collect()
-}
-
-fn subject_name(subject: u8) -> String {
-    format!("subject {subject}")
 }
 
 impl Model {
@@ -128,60 +126,62 @@ impl Model {
         match ask {
             Ask::Wait(span) => stage.clock.advance(span),
             Ask::Send {
-                phone: p,
+                whose,
                 client,
                 limits: which,
             } => {
-                let (charges, begun) = (limits(p, client, which), start(client, self.asked));
-                let expected = self.send(p, &begun, &charges, now);
-                let sent = stage.store.start_challenge(phone(p), begun, charges, *OTP);
+                let (charges, begun) = (limits(whose, client, which), start(client, self.asked));
+                let expected = self.send(whose, &begun, &charges, now);
+                let sent = stage
+                    .store
+                    .start_challenge(account(whose), begun, charges, *OTP);
                 assert_eq!(sent.await.unwrap(), expected);
                 if let Sending::Started(started) = expected {
-                    self.sent.insert((p, client), started);
+                    self.sent.insert((whose, client), started);
                 }
             }
             Ask::Answer {
-                phone: p,
+                whose,
                 client,
                 named,
                 right,
-                subject,
             } => {
-                let answer = self.an_answer(p, client, named, right);
-                let login = stage.login(self.next_session(), &subject_name(subject));
-                let expected = self.answer(p, &answer, &login, now);
-                let answered = stage.store.answer_challenge(phone(p), answer, *OTP, login);
+                let answer = self.an_answer(whose, client, named, right);
+                let login = login(self.next_session());
+                let expected = self.answer(whose, &answer, &login, now);
+                let answered = stage
+                    .store
+                    .answer_challenge(account(whose), answer, *OTP, login);
                 assert_eq!(answered.await.unwrap(), expected);
             }
             Ask::Rotate {
+                whose,
                 session,
                 generation,
             } => {
                 let id = self.session(session);
-                let expected = self.rotate(id, generation, now);
-                assert_eq!(stage.rotate(id, generation).await, expected);
+                let expected = self.rotate(whose, id, generation, now);
+                let rotated = stage.rotate(account(whose), id, generation).await;
+                assert_eq!(rotated, expected);
             }
             Ask::Revoke {
+                whose,
                 session,
-                subject,
                 scope,
             } => {
-                let (id, subject) = (self.session(session), subject_name(subject));
+                let id = self.session(session);
                 let which = match scope {
-                    0 => Revoke::One { id, subject },
-                    1 => Revoke::AllOf { subject },
-                    _ => Revoke::Others { subject, keep: id },
+                    0 => Revoke::One(id),
+                    1 => Revoke::All,
+                    _ => Revoke::Others { keep: id },
                 };
-                let expected = self.revoke(&which, now);
-                let mut ended = stage.store.revoke(which, ACCESS_TTL).await.unwrap();
-                ended.sort();
-                assert_eq!(ended, expected);
+                let expected = self.revoke(whose, which, now);
+                assert_eq!(stage.revoke(account(whose), which).await, expected);
             }
-            Ask::List { subject } => {
-                let subject = subject_name(subject);
-                let mut expected = self.living(&subject, now);
+            Ask::List { whose } => {
+                let mut expected = self.living(whose, now);
                 expected.sort_by_key(|(id, s)| (std::cmp::Reverse(s.last_seen_at), *id));
-                let listed = stage.store.sessions(subject, SESSION).await.unwrap();
+                let listed = stage.store.sessions(account(whose), SESSION).await.unwrap();
                 assert_eq!(listed, expected);
             }
         }
@@ -202,9 +202,9 @@ impl Model {
         }
     }
 
-    fn send(&mut self, phone: u8, start: &Start, charges: &[Charge], now: Timestamp) -> Sending {
+    fn send(&mut self, whose: u8, start: &Start, charges: &[Charge], now: Timestamp) -> Sending {
         let mut refused = Vec::new();
-        for (charge, Charge { bucket, quota }) in charges.iter().enumerate() {
+        for (charge, Charge { bucket, quota, .. }) in charges.iter().enumerate() {
             let events = self.events.entry(*bucket).or_default();
             let inside: Vec<_> = events
                 .iter()
@@ -218,20 +218,21 @@ impl Model {
         }
         let longest = refused.iter().map(|(_, until)| *until).max();
         if let Some(&(charge, until)) = refused.iter().find(|(_, until)| Some(*until) == longest) {
-            return Sending::Limited { charge, until };
+            let wait = until.since(now);
+            return Sending::Limited { charge, wait };
         }
         for Charge { bucket, .. } in charges {
             self.events.entry(*bucket).or_default().push(now);
         }
-        let record = self.phones.entry(phone).or_default();
+        let record = self.codes.entry(whose).or_default();
         Sending::Started(record.start(start, &OTP, now))
     }
 
     /// An answer by `client`, naming the challenge it knows best or none.
-    fn an_answer(&self, phone: u8, client: u8, named: bool, right: bool) -> Answer {
-        let own = self.sent.get(&(phone, client));
-        let of_phone = self.sent.iter().find(|((p, _), _)| *p == phone);
-        let known = own.or(of_phone.map(|(_, started)| started));
+    fn an_answer(&self, whose: u8, client: u8, named: bool, right: bool) -> Answer {
+        let own = self.sent.get(&(whose, client));
+        let of_account = self.sent.iter().find(|((of, _), _)| *of == whose);
+        let known = own.or(of_account.map(|(_, started)| started));
         let right_tag = known.filter(|_| right).map(|started| tag(started.nonce));
         Answer {
             challenge: known.filter(|_| named).map(|started| started.id),
@@ -240,26 +241,31 @@ impl Model {
         }
     }
 
-    fn answer(&mut self, phone: u8, answer: &Answer, login: &Login, now: Timestamp) -> Answered {
-        let record = self.phones.entry(phone).or_default();
+    fn answer(&mut self, whose: u8, answer: &Answer, login: &Login, now: Timestamp) -> Answered {
+        let record = self.codes.entry(whose).or_default();
         if let Judgement::Wrong { attempts_left } = record.answer(answer, &OTP, now) {
             return Answered::Wrong { attempts_left };
         }
         self.opened.push(login.id);
-        let mut others = self.living(&login.session.subject, now);
+        let mut others = self.living(whose, now);
         others.sort_by_key(|(id, s)| (s.last_seen_at, *id));
         while others.len() >= SESSION.max_per_subject as usize {
             let (oldest, _) = others.remove(0);
             self.end(oldest, now);
         }
-        self.sessions.insert(login.id, login.session.clone());
-        Answered::Opened(login.session.clone())
+        let (device_info, ip) = (login.device_info.clone(), login.ip.clone());
+        let opened = session::Record::open(login.id, device_info, ip, &SESSION, now);
+        self.sessions.insert(login.id, (whose, opened));
+        Answered::Opened(opened_at(now))
     }
 
-    fn rotate(&mut self, id: SessionId, generation: u32, now: Timestamp) -> Rotated {
-        let Some(session) = self.sessions.get_mut(&id) else {
+    fn rotate(&mut self, whose: u8, id: SessionId, generation: u32, now: Timestamp) -> Rotated {
+        let Some((owner, session)) = self.sessions.get_mut(&id) else {
             return Rotated::Ended;
         };
+        if *owner != whose {
+            return Rotated::Ended;
+        }
         match session.rotate(generation, "192.0.2.2", &SESSION, now) {
             Rotation::To {
                 generation,
@@ -267,7 +273,8 @@ impl Model {
             } => Rotated::To {
                 generation,
                 issued_at,
-                session: session.clone(),
+                session: session.session.clone(),
+                now,
             },
             Rotation::Replayed => {
                 self.end(id, now);
@@ -277,18 +284,14 @@ impl Model {
         }
     }
 
-    fn revoke(&mut self, which: &Revoke, now: Timestamp) -> Vec<SessionId> {
-        let (subject, chosen): (_, fn(SessionId, SessionId) -> bool) = match which {
-            Revoke::One { subject, .. } => (subject, |id, named| id == named),
-            Revoke::AllOf { subject } => (subject, |_, _| true),
-            Revoke::Others { subject, .. } => (subject, |id, named| id != named),
+    fn revoke(&mut self, whose: u8, which: Revoke, now: Timestamp) -> Vec<SessionId> {
+        let is_meant = |id: &SessionId| match which {
+            Revoke::One(one) => *id == one,
+            Revoke::All => true,
+            Revoke::Others { keep } => *id != keep,
         };
-        let named = match which {
-            Revoke::One { id, .. } | Revoke::Others { keep: id, .. } => *id,
-            Revoke::AllOf { .. } => session_id(0),
-        };
-        let living = self.living(subject, now).into_iter().map(|(id, _)| id);
-        let mut ended: Vec<_> = living.filter(|id| chosen(*id, named)).collect();
+        let living = self.living(whose, now).into_iter().map(|(id, _)| id);
+        let mut ended: Vec<_> = living.filter(is_meant).collect();
         ended.sort();
         for id in &ended {
             self.end(*id, now);
@@ -301,11 +304,11 @@ impl Model {
         self.revoked.insert(id, now + ACCESS_TTL);
     }
 
-    fn living(&self, subject: &str, now: Timestamp) -> Vec<(SessionId, Session)> {
-        let of_subject = self.sessions.iter().filter(|(_, s)| s.subject == subject);
-        of_subject
-            .filter(|(_, s)| s.ends_at(&SESSION) > now)
-            .map(|(id, s)| (*id, s.clone()))
+    fn living(&self, whose: u8, now: Timestamp) -> Vec<(SessionId, Session)> {
+        let of_account = self.sessions.iter().filter(|(_, (of, _))| *of == whose);
+        of_account
+            .filter(|(_, (_, record))| record.session.ends_at(&SESSION) > now)
+            .map(|(id, (_, record))| (*id, record.session.clone()))
             .collect()
     }
 

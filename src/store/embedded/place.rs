@@ -17,7 +17,7 @@ use redb::{
     backends::{FileBackend, InMemoryBackend},
 };
 
-use super::tables::{EVENTS, FORMAT, META, PHONES, REVOKED, SESSIONS, SUBJECTS, WINDOWS};
+use super::tables::{ACCOUNTS, EVENTS, FORMAT, META, REVOKED, WINDOWS};
 use crate::store::{Backend, Error, OpenError};
 
 /// Memory for pages that were read or are to be written.
@@ -132,9 +132,7 @@ impl Place {
     fn lay_out(&self, database: &Database) -> Result<(), OpenError> {
         let lay_out = || -> Result<(), redb::Error> {
             let transaction = database.begin_write()?;
-            transaction.open_table(PHONES)?;
-            transaction.open_table(SESSIONS)?;
-            transaction.open_table(SUBJECTS)?;
+            transaction.open_table(ACCOUNTS)?;
             transaction.open_table(REVOKED)?;
             transaction.open_table(WINDOWS)?;
             transaction.open_table(EVENTS)?;

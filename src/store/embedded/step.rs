@@ -1,17 +1,19 @@
 //! One transaction as the verbs see it: the tables, the time, and what is to be told when it is durable.
 
-use redb::{ReadableTable, ReadableTableMetadata, Table, WriteTransaction};
+use std::time::Duration;
+
+use redb::WriteTransaction;
 
 use super::{
     fault::Fault,
-    tables::{Key, PHONES, REVOKED, Records, SESSIONS, SUBJECTS},
+    tables::{ACCOUNTS, REVOKED, Records},
     windows::Windows,
 };
 use crate::{
     clock::Timestamp,
     domain::{
-        otp::PhoneRecord,
-        session::{self, Session, SessionId},
+        account::{Account, AccountKey, Decision},
+        session::SessionId,
     },
     store::Error,
 };
@@ -21,13 +23,10 @@ use crate::{
 pub struct Step<'t> {
     /// When it is.
     pub now: Timestamp,
-    /// What is remembered of each phone number.
-    pub phones: Records<'t, PhoneRecord>,
+    /// All that is kept of each phone number.
+    pub accounts: Records<'t, Account>,
     /// The sliding windows of the limits.
     pub windows: Windows<'t>,
-    /// Written only together with `subjects`.
-    sessions: Records<'t, Session>,
-    subjects: Table<'t, (&'static str, &'static Key), ()>,
     /// Ended sessions; a row is dead when their last access token is.
     pub revoked: Records<'t, ()>,
     ended: Vec<Ended>,
@@ -63,10 +62,8 @@ impl<'t> Step<'t> {
     ) -> Result<Self, Fault> {
         Ok(Self {
             now,
-            phones: Records::open(transaction, PHONES, "phones")?,
+            accounts: Records::open(transaction, ACCOUNTS, "accounts")?,
             windows: Windows::open(transaction)?,
-            sessions: Records::open(transaction, SESSIONS, "sessions")?,
-            subjects: transaction.open_table(SUBJECTS)?,
             revoked: Records::open(transaction, REVOKED, "revoked")?,
             ended: Vec::new(),
             room,
@@ -78,92 +75,43 @@ impl<'t> Step<'t> {
         self.room.clone().map_err(Fault::Refused)
     }
 
-    /// The session, if it is alive.
-    pub fn session(&self, id: SessionId) -> Result<Option<Session>, Fault> {
-        self.sessions.get(id.as_bytes(), self.now)
+    /// The account, which is empty if nothing is known of it.
+    pub fn account(&self, key: AccountKey) -> Result<Account, Fault> {
+        let known = self.accounts.get(&key.0, self.now)?;
+        Ok(known.unwrap_or_default())
     }
 
-    /// Writes a new session.
-    pub fn open_session(
+    /// Lets the domain decide on an account, writes what it has changed, and refuses the access
+    /// tokens of the sessions that it has ended for `revoked_for`.
+    pub fn decide<T>(
         &mut self,
-        id: SessionId,
-        session: &Session,
-        policy: &session::Policy,
-    ) -> Result<(), Fault> {
-        let owned = (session.subject.as_str(), id.as_bytes());
-        self.subjects.insert(owned, ())?;
-        self.update_session(id, session, policy)
-    }
-
-    /// Writes a session that is open; its subject never changes.
-    pub fn update_session(
-        &mut self,
-        id: SessionId,
-        session: &Session,
-        policy: &session::Policy,
-    ) -> Result<(), Fault> {
-        self.sessions
-            .put(id.as_bytes(), session.ends_at(policy), session)
-    }
-
-    /// The living sessions of one subject, by id.
-    pub fn sessions_of(&self, subject: &str) -> Result<Vec<(SessionId, Session)>, Fault> {
-        let mut found = Vec::new();
-        for row in self
-            .subjects
-            .range((subject, &[0; 16])..=(subject, &[0xff; 16]))?
-        {
-            let (owned, ()) = row.map(|(owned, unit)| (owned, unit.value()))?;
-            let id = SessionId::new(*owned.value().1);
-            if let Some(session) = self.session(id)? {
-                found.push((id, session));
+        key: AccountKey,
+        revoked_for: Duration,
+        decide: impl FnOnce(&mut Account) -> Decision<T>,
+    ) -> Result<T, Fault> {
+        let before = self.account(key)?;
+        let mut account = before.clone();
+        let Decision { answer, ended } = decide(&mut account);
+        if account != before {
+            match account.remains(self.now) {
+                Some((account, dead_at)) => self.accounts.put(&key.0, dead_at, &account)?,
+                None => self.accounts.remove(&key.0)?,
             }
         }
-        Ok(found)
-    }
-
-    /// Ends a session and refuses its access tokens until `until`.
-    pub fn end_session(
-        &mut self,
-        id: SessionId,
-        session: &Session,
-        until: Timestamp,
-    ) -> Result<(), Fault> {
-        self.sessions.remove(id.as_bytes())?;
-        self.subjects
-            .remove((session.subject.as_str(), id.as_bytes()))?;
-        self.revoked.put(id.as_bytes(), until, &())?;
-        self.ended.push(Ended { id, until });
-        Ok(())
-    }
-
-    /// The table of sessions, to look for dead ones.
-    pub const fn sessions(&self) -> &Records<'t, Session> {
-        &self.sessions
-    }
-
-    /// Forgets a session that has died by itself.
-    pub fn forget_session(&mut self, key: &Key) -> Result<(), Fault> {
-        if let Some(session) = self.sessions.remove(key)? {
-            self.subjects.remove((session.subject.as_str(), key))?;
+        let until = self.now + revoked_for;
+        for id in ended {
+            self.revoked.put(id.as_bytes(), until, &())?;
+            self.ended.push(Ended { id, until });
         }
-        Ok(())
+        Ok(answer)
     }
 
     /// Closes the tables, so that the transaction can be committed or aborted.
     pub fn end(mut self) -> Result<Outcome, Fault> {
         self.windows.write_back()?;
         Ok(Outcome {
-            // Rows of `subjects` come and go with rows of `sessions`.
-            changed: self.phones.changed()
-                || self.windows.changed()
-                || self.sessions.changed()
-                || self.revoked.changed(),
-            rows: self.phones.len()?
-                + self.windows.len()?
-                + self.sessions.len()?
-                + self.subjects.len()?
-                + self.revoked.len()?,
+            changed: self.accounts.changed() || self.windows.changed() || self.revoked.changed(),
+            rows: self.accounts.len()? + self.windows.len()? + self.revoked.len()?,
             ended: self.ended,
         })
     }

@@ -15,8 +15,7 @@ const ROWS_WHEN_IDLE: usize = 1024;
 /// Where the sweep stands in each table.
 #[derive(Debug, Default)]
 pub struct Sweep {
-    phones: Cursor,
-    sessions: Cursor,
+    accounts: Cursor,
     windows: Cursor,
     revoked: Cursor,
 }
@@ -29,11 +28,8 @@ impl Sweep {
             0 => ROWS_WHEN_IDLE,
             some => some * ROWS_PER_VERB,
         };
-        for phone in step.phones.dead(&mut self.phones, rows, now)? {
-            step.phones.remove(&phone)?;
-        }
-        for session in step.sessions().dead(&mut self.sessions, rows, now)? {
-            step.forget_session(&session)?;
+        for account in step.accounts.dead(&mut self.accounts, rows, now)? {
+            step.accounts.remove(&account)?;
         }
         step.windows.sweep(&mut self.windows, rows, now)?;
         for session in step.revoked.dead(&mut self.revoked, rows, now)? {

@@ -8,20 +8,16 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::fault::Fault;
 use crate::clock::Timestamp;
 
-/// Phones, sessions and buckets are all known by 128 bits.
+/// Accounts, sessions and buckets are all known by 128 bits.
 pub type Key = [u8; 16];
 
 /// The layout of everything below. A file that says another number is not touched.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// One row: the format of the file.
 pub const META: TableDefinition<'_, &str, u32> = TableDefinition::new("meta");
-/// What is remembered of each phone number.
-pub const PHONES: TableDefinition<'_, &Key, &[u8]> = TableDefinition::new("phones");
-/// The open sessions.
-pub const SESSIONS: TableDefinition<'_, &Key, &[u8]> = TableDefinition::new("sessions");
-/// Which sessions a subject has.
-pub const SUBJECTS: TableDefinition<'_, (&str, &Key), ()> = TableDefinition::new("subjects");
+/// All that is kept of each phone number.
+pub const ACCOUNTS: TableDefinition<'_, &Key, &[u8]> = TableDefinition::new("accounts");
 /// Ended sessions whose access tokens may still be alive.
 pub const REVOKED: TableDefinition<'_, &Key, &[u8]> = TableDefinition::new("revoked");
 /// The sliding window of each bucket.
@@ -78,13 +74,10 @@ impl<'t, T: Serialize + DeserializeOwned> Records<'t, T> {
         Ok(())
     }
 
-    /// Forgets the record. Returns it, dead or alive, if it was there and could be read.
-    pub fn remove(&mut self, key: &Key) -> Result<Option<T>, Fault> {
-        let Some(row) = self.table.remove(key)? else {
-            return Ok(None);
-        };
-        self.changed = true;
-        Ok(split(row.value()).and_then(|(_, record)| decode(record)))
+    /// Forgets the record.
+    pub fn remove(&mut self, key: &Key) -> Result<(), Fault> {
+        self.changed |= self.table.remove(key)?.is_some();
+        Ok(())
     }
 
     /// The keys of the dead among the next `rows` rows. The cursor moves on, and comes back to the

@@ -3,19 +3,21 @@
 //! A verb reads and lets the domain decide first, and writes last. It may be run again if another
 //! verb of its transaction has failed, so it takes nothing out of itself.
 
-use std::{cmp::Reverse, time::Duration};
+use std::time::Duration;
 
 use super::{
     fault::Fault,
     job::{Call, Job},
     step::Step,
+    windows::Window,
 };
 use crate::{
     clock::Timestamp,
     domain::{
-        otp::{self, Judgement, PhoneKey},
+        account::{AccountKey, Decision},
+        otp,
         quota::{Charge, Verdict},
-        session::{self, Rotation, Session, SessionId},
+        session::{self, Session, SessionId},
     },
     store::{Answered, Login, Revoke, Rotated, Sending},
 };
@@ -35,7 +37,7 @@ pub trait Verb: Sized {
 /// See [`crate::store::Store::start_challenge`].
 #[derive(Debug)]
 pub struct StartChallenge {
-    pub phone: PhoneKey,
+    pub account: AccountKey,
     pub start: otp::Start,
     pub charges: Vec<Charge>,
     pub policy: otp::Policy,
@@ -44,7 +46,7 @@ pub struct StartChallenge {
 /// See [`crate::store::Store::answer_challenge`].
 #[derive(Debug)]
 pub struct AnswerChallenge {
-    pub phone: PhoneKey,
+    pub account: AccountKey,
     pub answer: otp::Answer,
     pub policy: otp::Policy,
     pub login: Login,
@@ -53,6 +55,7 @@ pub struct AnswerChallenge {
 /// See [`crate::store::Store::rotate`].
 #[derive(Debug)]
 pub struct Rotate {
+    pub account: AccountKey,
     pub id: SessionId,
     pub generation: u32,
     pub ip: String,
@@ -63,6 +66,7 @@ pub struct Rotate {
 /// See [`crate::store::Store::revoke`].
 #[derive(Debug)]
 pub struct End {
+    pub account: AccountKey,
     pub which: Revoke,
     pub revoked_for: Duration,
 }
@@ -70,7 +74,7 @@ pub struct End {
 /// See [`crate::store::Store::sessions`].
 #[derive(Debug)]
 pub struct ListSessions {
-    pub subject: String,
+    pub account: AccountKey,
     pub policy: session::Policy,
 }
 
@@ -86,34 +90,16 @@ impl Verb for StartChallenge {
     fn run(&self, step: &mut Step<'_>) -> Result<Sending, Fault> {
         step.may_grow()?;
         let now = step.now;
-        let mut admitted = Vec::with_capacity(self.charges.len());
-        let mut longest: Option<(usize, Timestamp)> = None;
-        for (index, charge) in self.charges.iter().enumerate() {
-            // Two equal limits share a bucket; one request is one event in it.
-            let earlier = self.charges.iter().take(index);
-            if earlier.into_iter().any(|c| c.bucket == charge.bucket) {
-                continue;
-            }
-            let (window, verdict) = step.windows.judge(charge, now)?;
-            match verdict {
-                Verdict::Admitted => admitted.push((charge, window)),
-                Verdict::RefusedUntil(until) if longest.is_none_or(|(_, most)| until > most) => {
-                    longest = Some((index, until));
-                }
-                Verdict::RefusedUntil(_) => {}
-            }
-        }
-        if let Some((charge, until)) = longest {
-            return Ok(Sending::Limited { charge, until });
-        }
-
-        let mut record = step.phones.get(&self.phone.0, now)?.unwrap_or_default();
-        let started = record.start(&self.start, &self.policy, now);
+        let admitted = match judge(&self.charges, step)? {
+            Ok(admitted) => admitted,
+            Err(limited) => return Ok(limited),
+        };
+        let started = step.decide(self.account, Duration::ZERO, |account| {
+            Decision::of(account.start(&self.start, &self.policy, now))
+        })?;
         for (charge, window) in admitted {
             step.windows.take(charge, window, now)?;
         }
-        let dead_at = record.dead_at(&self.policy);
-        step.phones.put(&self.phone.0, dead_at, &record)?;
         Ok(Sending::Started(started))
     }
 }
@@ -128,26 +114,9 @@ impl Verb for AnswerChallenge {
         // learns from the refusal whether it was right.
         step.may_grow()?;
         let now = step.now;
-        let Some(before) = step.phones.get(&self.phone.0, now)? else {
-            return Ok(Answered::Wrong {
-                attempts_left: None,
-            });
-        };
-        let mut record = before.clone();
-        let judgement = record.answer(&self.answer, &self.policy, now);
-        let dead_at = record.dead_at(&self.policy);
-        if dead_at <= now {
-            step.phones.remove(&self.phone.0)?;
-        } else if record != before {
-            step.phones.put(&self.phone.0, dead_at, &record)?;
-        }
-        match judgement {
-            Judgement::Right => {
-                self.login.open(step)?;
-                Ok(Answered::Opened(self.login.session.clone()))
-            }
-            Judgement::Wrong { attempts_left } => Ok(Answered::Wrong { attempts_left }),
-        }
+        step.decide(self.account, self.login.access_ttl, |account| {
+            account.answer(&self.answer, &self.policy, &self.login, now)
+        })
     }
 }
 
@@ -157,30 +126,10 @@ impl Verb for Rotate {
     const QUEUED: fn(Call<Self>) -> Job = Job::Rotate;
 
     fn run(&self, step: &mut Step<'_>) -> Result<Rotated, Fault> {
-        let Some(before) = step.session(self.id)? else {
-            return Ok(Rotated::Ended);
-        };
-        let mut session = before.clone();
-        match session.rotate(self.generation, &self.ip, &self.policy, step.now) {
-            Rotation::To {
-                generation,
-                issued_at,
-            } => {
-                if session != before {
-                    step.update_session(self.id, &session, &self.policy)?;
-                }
-                Ok(Rotated::To {
-                    generation,
-                    issued_at,
-                    session,
-                })
-            }
-            Rotation::Replayed => {
-                step.end_session(self.id, &session, step.now + self.revoked_for)?;
-                Ok(Rotated::Replayed)
-            }
-            Rotation::Ended => Ok(Rotated::Ended),
-        }
+        let now = step.now;
+        step.decide(self.account, self.revoked_for, |account| {
+            account.rotate(self.id, self.generation, &self.ip, &self.policy, now)
+        })
     }
 }
 
@@ -190,12 +139,10 @@ impl Verb for End {
     const QUEUED: fn(Call<Self>) -> Job = Job::End;
 
     fn run(&self, step: &mut Step<'_>) -> Result<Vec<SessionId>, Fault> {
-        let until = step.now + self.revoked_for;
-        let doomed = self.which.among(step)?;
-        for (id, session) in &doomed {
-            step.end_session(*id, session, until)?;
-        }
-        Ok(doomed.into_iter().map(|(id, _)| id).collect())
+        let now = step.now;
+        step.decide(self.account, self.revoked_for, |account| {
+            account.revoke(self.which, now)
+        })
     }
 }
 
@@ -205,10 +152,8 @@ impl Verb for ListSessions {
     const QUEUED: fn(Call<Self>) -> Job = Job::ListSessions;
 
     fn run(&self, step: &mut Step<'_>) -> Result<Self::Answer, Fault> {
-        let mut living = step.sessions_of(&self.subject)?;
-        living.retain(|(_, session)| session.ends_at(&self.policy) > step.now);
-        living.sort_by_key(|(id, session)| (Reverse(session.last_seen_at), *id));
-        Ok(living)
+        let account = step.account(self.account)?;
+        Ok(account.sessions(&self.policy, step.now))
     }
 }
 
@@ -222,37 +167,36 @@ impl Verb for Ready {
     }
 }
 
-impl Login {
-    /// Opens the session and ends those of its subject that have to give way.
-    fn open(&self, step: &mut Step<'_>) -> Result<(), Fault> {
-        let mut others = step.sessions_of(&self.session.subject)?;
-        others.retain(|(_, other)| other.ends_at(&self.policy) > step.now);
-        step.open_session(self.id, &self.session, &self.policy)?;
-        others.sort_by_key(|(id, other)| (other.last_seen_at, *id));
-        // The new one has a place in any case.
-        let places = (self.policy.max_per_subject as usize).saturating_sub(1);
-        let surplus = others.len().saturating_sub(places);
-        for (id, other) in others.iter().take(surplus) {
-            step.end_session(*id, other, step.now + self.access_ttl)?;
-        }
-        Ok(())
-    }
-}
+/// A charge that is admitted, and the window it is to be taken from.
+type Admitted<'c> = (&'c Charge, Window);
 
-impl Revoke {
-    /// The living sessions that are meant.
-    fn among(&self, step: &Step<'_>) -> Result<Vec<(SessionId, Session)>, Fault> {
-        match self {
-            Self::One { id, subject } => {
-                let own = step.session(*id)?.filter(|s| s.subject == *subject);
-                Ok(own.map(|session| (*id, session)).into_iter().collect())
+/// Judges all charges, and takes none.
+fn judge<'c>(
+    charges: &'c [Charge],
+    step: &Step<'_>,
+) -> Result<Result<Vec<Admitted<'c>>, Sending>, Fault> {
+    let mut admitted: Vec<Admitted<'c>> = Vec::with_capacity(charges.len());
+    let mut longest: Option<(usize, Timestamp)> = None;
+    for (index, charge) in charges.iter().enumerate() {
+        // Two equal limits share a bucket; one request is one event in it.
+        let mut earlier = charges.iter().take(index);
+        if earlier.any(|c| c.bucket == charge.bucket) {
+            continue;
+        }
+        let (window, verdict) = step.windows.judge(charge, step.now)?;
+        match verdict {
+            Verdict::Admitted => admitted.push((charge, window)),
+            Verdict::RefusedUntil(until) if longest.is_none_or(|(_, most)| until > most) => {
+                longest = Some((index, until));
             }
-            Self::AllOf { subject } => step.sessions_of(subject),
-            Self::Others { subject, keep } => {
-                let mut others = step.sessions_of(subject)?;
-                others.retain(|(id, _)| id != keep);
-                Ok(others)
-            }
+            Verdict::RefusedUntil(_) => {}
         }
     }
+    Ok(match longest {
+        None => Ok(admitted),
+        Some((charge, until)) => Err(Sending::Limited {
+            charge,
+            wait: until.since(step.now),
+        }),
+    })
 }

@@ -60,7 +60,7 @@ impl<'t> Windows<'t> {
 
     /// The window of `charge` and whether it admits one more event. Takes nothing.
     pub fn judge(&self, charge: &Charge, now: Timestamp) -> Result<(Window, Verdict), Fault> {
-        let Charge { bucket, quota } = charge;
+        let Charge { bucket, quota, .. } = charge;
         // A row is dead when its last event has left the window, so a dead one counts nothing.
         let window = match self.taken.get(&bucket.0) {
             Some((window, dead_at)) if *dead_at > now => window.clone(),
@@ -88,7 +88,7 @@ impl<'t> Windows<'t> {
         mut window: Window,
         now: Timestamp,
     ) -> Result<(), Fault> {
-        let Charge { bucket, quota } = charge;
+        let Charge { bucket, quota, .. } = charge;
         let slot = window.next_slot(*quota);
         if !is_inline(*quota) {
             self.events.insert((&bucket.0, slot), now.as_millis())?;

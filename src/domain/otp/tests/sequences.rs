@@ -188,7 +188,7 @@ fn in_window(moments: &[Timestamp], now: Timestamp) -> usize {
 }
 
 /// Bounds that no sequence of events may break.
-fn assert_small(record: &PhoneRecord, policy: &Policy) {
+fn assert_small(record: &Record, policy: &Policy) {
     let max = policy.max_failures as usize;
     assert!(record.failures.len() + record.strange_failures.len() <= max);
     assert!(record.strange_failures.len() <= max / 2);
@@ -209,7 +209,7 @@ fn play(policy: Policy, steps: Vec<Step>) {
                 scene.wait(span);
                 tidy.wait(span);
                 if tidy.now >= tidy.record.dead_at(&policy) {
-                    tidy.record = PhoneRecord::default();
+                    tidy.record = Record::default();
                 }
             }
             Step::Send { client } => {

@@ -25,8 +25,11 @@ use super::{
 use crate::{
     clock::Clock,
     store::{
-        Answered, Error, Sending, Store,
-        contract::{ACCESS_TTL, BEGINNING, OTP, SESSION, Stage, charge, phone, session_id, start},
+        Answered, Error, Revoke, Sending, Store,
+        contract::{
+            ACCESS_TTL, ANN, BEGINNING, OTP, SESSION, Stage, account, charge, login, session_id,
+            start,
+        },
     },
 };
 
@@ -106,7 +109,7 @@ async fn all_that_wait_share_one_commit() {
     let asked = ask(100, |n| {
         let store = store.clone();
         async move {
-            let sent = store.start_challenge(phone(n), start(n, 1), vec![], *OTP);
+            let sent = store.start_challenge(account(n), start(n, 1), vec![], *OTP);
             sent.await.unwrap();
         }
     })
@@ -131,7 +134,7 @@ async fn many_writers_make_far_fewer_commits_than_verbs() {
         let store = stage.store.clone();
         writers.spawn(async move {
             for i in 0..20 {
-                let sent = store.start_challenge(phone(n), start(n, i), vec![], *OTP);
+                let sent = store.start_challenge(account(n), start(n, i), vec![], *OTP);
                 sent.await.unwrap();
             }
         });
@@ -155,36 +158,37 @@ async fn what_changes_nothing_is_not_committed() {
         Sending::Limited { .. }
     ));
     stage.store.ready().await.unwrap();
-    stage.sessions("a").await;
-    stage.rotate(session_id(9), 0).await;
-    let started = stage.send(phone(2), start(1, 1)).await;
-    stage
-        .answer(phone(3), Stage::right(&started), session_id(1), "a")
-        .await;
+    stage.sessions(ANN).await;
+    stage.rotate(ANN, session_id(9), 0).await;
+    stage.revoke(ANN, Revoke::All).await;
+    let started = stage.send(account(2), start(1, 1)).await;
+    stage.answer(account(3), Stage::right(&started), 1).await;
     assert_eq!(stage.store.figures().commits(), commits + 1);
 }
 
 #[tokio::test]
 async fn a_record_that_cannot_be_read_stops_only_who_needs_it() {
-    const PHONES: TableDefinition<'_, &[u8; 16], &[u8]> = TableDefinition::new("phones");
+    const ACCOUNTS: TableDefinition<'_, &[u8; 16], &[u8]> = TableDefinition::new("accounts");
     let home = tempdir().unwrap();
     let path = home.path().join("store.redb");
     let stage = stage_at(&path).await;
-    let started = stage.send(phone(1), start(1, 1)).await;
+    let started = stage.send(account(1), start(1, 1)).await;
     stage.store.close().await;
     edit(&path, |transaction| {
-        let mut phones = transaction.open_table(PHONES).unwrap();
+        let mut accounts = transaction.open_table(ACCOUNTS).unwrap();
         // Alive for ever, and not a record.
-        phones.insert(&phone(2).0, [0xff; 40].as_slice()).unwrap();
+        accounts
+            .insert(&account(2).0, [0xff; 40].as_slice())
+            .unwrap();
     });
 
     let stopped = Stopped::new(100, Duration::from_mins(1));
     let store = stopped.store.clone();
     let asked = ask(3, |n| {
         let (store, answer) = (store.clone(), Stage::wrong(&started));
-        let login = stage.login(session_id(n), "a");
+        let login = login(session_id(n));
         async move {
-            let answered = store.answer_challenge(phone(n + 1), answer, *OTP, login);
+            let answered = store.answer_challenge(account(n + 1), answer, *OTP, login);
             answered.await
         }
     })
@@ -197,7 +201,7 @@ async fn a_record_that_cannot_be_read_stops_only_who_needs_it() {
     let wrong = |attempts_left| Answered::Wrong { attempts_left };
     // The first one was run twice, and has happened once.
     assert_eq!(answers[0], Ok(wrong(Some(4))));
-    assert!(matches!(&answers[1], Err(Error::Unavailable(text)) if text.contains("phones")));
+    assert!(matches!(&answers[1], Err(Error::Unavailable(text)) if text.contains("accounts")));
     assert_eq!(answers[2], Ok(wrong(None)));
     assert_eq!(store.figures().failures(), 0);
     drop(store);
@@ -206,20 +210,23 @@ async fn a_record_that_cannot_be_read_stops_only_who_needs_it() {
 
 #[tokio::test]
 async fn a_verb_that_panics_stops_only_itself() {
-    const SESSIONS: TableDefinition<'_, &[u8; 16], &[u8]> = TableDefinition::new("sessions");
+    const ACCOUNTS: TableDefinition<'_, &[u8; 16], &[u8]> = TableDefinition::new("accounts");
     let home = tempdir().unwrap();
     let path = home.path().join("store.redb");
     stage_at(&path).await.store.close().await;
     edit(&path, |transaction| {
         // A session at the last generation there is: to count on is an overflow, which panics in
-        // a test. The fields are those of a session, in their order.
-        let at = BEGINNING.as_millis();
-        let none: Vec<u8> = Vec::new();
-        let session = ("a", at, at, "phone", "::1", u32::MAX, none);
-        let mut row = u64::MAX.to_be_bytes().to_vec();
-        row.extend(postcard::to_stdvec(&session).unwrap());
-        let mut sessions = transaction.open_table(SESSIONS).unwrap();
-        sessions.insert(&[2; 16], row.as_slice()).unwrap();
+        // a test. The fields are those of an account without a code, in their order.
+        let (at, never) = (BEGINNING.as_millis(), u64::MAX);
+        let none: [u8; 4] = [0; 4];
+        let told = (at, at, "phone", "::1");
+        let nothing: Vec<u8> = Vec::new();
+        let session = ([2_u8; 16], told, never, u32::MAX, nothing);
+        let account = (none, 0_u64, vec![session]);
+        let mut row = never.to_be_bytes().to_vec();
+        row.extend(postcard::to_stdvec(&account).unwrap());
+        let mut accounts = transaction.open_table(ACCOUNTS).unwrap();
+        accounts.insert(&ANN.0, row.as_slice()).unwrap();
     });
 
     let stopped = Stopped::new(100, Duration::from_mins(1));
@@ -227,10 +234,11 @@ async fn a_verb_that_panics_stops_only_itself() {
     let asked = ask(3, |n| {
         let store = store.clone();
         async move {
-            let sent = store.start_challenge(phone(n), start(n, 1), vec![], *OTP);
+            let sent = store.start_challenge(account(n), start(n, 1), vec![], *OTP);
             if n == 1 {
                 let ip = String::new();
-                let rotated = store.rotate(session_id(2), u32::MAX, ip, SESSION, ACCESS_TTL);
+                let id = session_id(2);
+                let rotated = store.rotate(ANN, id, u32::MAX, ip, SESSION, ACCESS_TTL);
                 rotated.await.map(drop)
             } else {
                 sent.await.map(drop)
@@ -267,7 +275,7 @@ async fn a_full_queue_refuses_at_once() {
 async fn what_nobody_waits_for_any_more_is_not_begun() {
     let stopped = Stopped::new(2, Duration::ZERO);
     let store = stopped.store.clone();
-    let sent = store.start_challenge(phone(1), start(1, 1), vec![], *OTP);
+    let sent = store.start_challenge(account(1), start(1, 1), vec![], *OTP);
     assert_eq!(sent.await, Err(Error::Timeout));
     let (closed, told) = oneshot::channel();
     stopped
@@ -287,7 +295,7 @@ async fn closing_serves_what_was_asked_before() {
     let asked = ask(100, |n| {
         let store = stage.store.clone();
         async move {
-            let sent = store.start_challenge(phone(n), start(n, 1), vec![], *OTP);
+            let sent = store.start_challenge(account(n), start(n, 1), vec![], *OTP);
             sent.await.map(drop)
         }
     })
@@ -301,16 +309,12 @@ async fn closing_serves_what_was_asked_before() {
 #[tokio::test]
 async fn a_store_in_memory_forgets_with_its_last_handle() {
     let stage = super::in_memory_stage().await;
-    stage.open(1, "a").await;
-    let all = crate::store::Revoke::AllOf {
-        subject: "a".to_owned(),
-    };
-    stage.store.revoke(all, ACCESS_TTL).await.unwrap();
+    stage.open(1, ANN).await;
     drop(stage);
     assert!(
         super::in_memory_stage()
             .await
-            .sessions("a")
+            .sessions(ANN)
             .await
             .is_empty()
     );

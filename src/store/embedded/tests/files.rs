@@ -12,7 +12,10 @@ use tempfile::tempdir;
 use super::{spec, stage_at};
 use crate::{
     clock::Clock,
-    store::{Backend, OpenError, Store, contract::BEGINNING},
+    store::{
+        Backend, OpenError, Revoke, Store,
+        contract::{ANN, BEGINNING, BOB, SESSION},
+    },
 };
 
 async fn refusal(path: &Path) -> OpenError {
@@ -22,10 +25,10 @@ async fn refusal(path: &Path) -> OpenError {
         .unwrap_err()
 }
 
-/// A store at `path` with one session of `a` in it, closed.
+/// A store at `path` with one session of Ann in it, closed.
 async fn written(path: &Path) {
     let stage = stage_at(path).await;
-    stage.open(1, "a").await;
+    stage.open(1, ANN).await;
     stage.store.close().await;
 }
 
@@ -44,20 +47,13 @@ async fn what_was_written_is_there_when_it_is_opened_again() {
     let path = home.path().join("store.redb");
     let (kept, ended) = {
         let stage = stage_at(&path).await;
-        let (kept, ended) = (stage.open(1, "a").await, stage.open(2, "b").await);
-        let all = crate::store::Revoke::AllOf {
-            subject: "b".to_owned(),
-        };
-        stage
-            .store
-            .revoke(all, super::contract::ACCESS_TTL)
-            .await
-            .unwrap();
+        let (kept, ended) = (stage.open(1, ANN).await, stage.open(2, BOB).await);
+        stage.revoke(BOB, Revoke::All).await;
         stage.store.close().await;
         (kept, ended)
     };
     let stage = stage_at(&path).await;
-    assert_eq!(stage.sessions("a").await, [kept]);
+    assert_eq!(stage.sessions(ANN).await, [kept]);
     assert!(stage.is_revoked(ended));
     assert!(!stage.is_revoked(kept));
 }
@@ -80,7 +76,7 @@ async fn a_second_store_on_the_file_is_told_that_it_is_in_use() {
     assert!(matches!(refusal, OpenError::Locked { .. }), "{refusal:?}");
     assert!(refusal.to_string().contains(path.to_str().unwrap()));
     // The first one is not disturbed.
-    stage.open(1, "a").await;
+    stage.open(1, ANN).await;
 }
 
 #[tokio::test]
@@ -120,7 +116,7 @@ async fn what_a_crash_left_of_a_new_store_is_no_obstacle() {
     let home = tempdir().unwrap();
     let path = home.path().join("store.redb");
     fs::write(home.path().join("store.redb.new"), "half a store").unwrap();
-    stage_at(&path).await.open(1, "a").await;
+    stage_at(&path).await.open(1, ANN).await;
 }
 
 #[tokio::test]
@@ -175,7 +171,7 @@ async fn damage_anywhere_is_refused_or_does_no_harm() {
         match Store::open(&spec(backend), Clock::manual(BEGINNING)).await {
             // It hit a page that holds nothing.
             Ok(store) => {
-                let sessions = store.sessions("a".to_owned(), super::contract::SESSION);
+                let sessions = store.sessions(ANN, SESSION);
                 assert_eq!(sessions.await.unwrap().len(), 1, "damage at {at}");
                 store.close().await;
             }
@@ -196,11 +192,11 @@ async fn a_file_of_another_format_is_refused() {
     written(&path).await;
     edit(&path, |transaction| {
         let mut meta = transaction.open_table(META).unwrap();
-        meta.insert("format", 2).unwrap();
+        meta.insert("format", 1).unwrap();
     });
     let refusal = refusal(&path).await;
     assert!(
-        matches!(refusal, OpenError::Format { found: 2, .. }),
+        matches!(refusal, OpenError::Format { found: 1, .. }),
         "{refusal:?}"
     );
 }

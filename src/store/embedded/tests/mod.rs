@@ -58,7 +58,7 @@ async fn in_a_file_stage() -> Stage {
     let home = tempfile::tempdir().unwrap();
     let stage = stage_at(&home.path().join("store.redb")).await;
     Stage {
-        _home: Some(home),
+        _home: Some(Box::new(home)),
         ..stage
     }
 }

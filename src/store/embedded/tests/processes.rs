@@ -13,10 +13,10 @@ use tokio::task::JoinSet;
 use super::{spec, stage_at};
 use crate::{
     clock::Clock,
-    domain::{otp::PhoneKey, session::SessionId},
+    domain::{account::AccountKey, session::SessionId},
     store::{
         Answered, Backend, Error, OpenError, Revoke, Rotated, Sending, Spec, Store,
-        contract::{ACCESS_TTL, BEGINNING, OTP, Stage, start},
+        contract::{ANN, BEGINNING, OTP, Stage, login, start},
     },
 };
 
@@ -125,7 +125,7 @@ async fn a_file_that_another_process_uses_is_refused_until_it_lets_go() {
     holder.go_on();
     assert_eq!(holder.next(), None);
     holder.child.wait().unwrap();
-    stage_at(&path).await.open(1, "a").await;
+    stage_at(&path).await.open(1, ANN).await;
 }
 
 /// A session id that says who opened it, and as the how manieth.
@@ -135,19 +135,24 @@ fn numbered(writer: u8, n: u64) -> SessionId {
     SessionId::new(id)
 }
 
+/// Everybody who logs in has an account of their own.
+fn account_of(writer: u8, n: u64) -> AccountKey {
+    AccountKey(*numbered(writer, n).as_bytes())
+}
+
 /// A whole login, told only by its result.
 async fn log_in(stage: &Stage, writer: u8, n: u64) -> Result<(), Error> {
-    let id = numbered(writer, n);
-    let key = PhoneKey(*id.as_bytes());
-    let sent = stage.store.start_challenge(key, start(1, n), vec![], *OTP);
+    let (id, account) = (numbered(writer, n), account_of(writer, n));
+    let sent = stage
+        .store
+        .start_challenge(account, start(1, n), vec![], *OTP);
     let Sending::Started(started) = sent.await? else {
         panic!("no limit was named");
     };
-    let login = stage.login(id, &id.to_string());
     let answer = Stage::right(&started);
     let answered = stage
         .store
-        .answer_challenge(key, answer, *OTP, login)
+        .answer_challenge(account, answer, *OTP, login(id))
         .await?;
     assert!(matches!(answered, Answered::Opened(_)));
     Ok(())
@@ -163,9 +168,8 @@ async fn write_until_killed(path: &Path) {
                 log_in(&stage, writer, n).await.unwrap();
                 say(&format!("opened {writer} {n}"));
                 if n % 2 == 1 {
-                    let subject = numbered(writer, n).to_string();
-                    let ended = stage.store.revoke(Revoke::AllOf { subject }, ACCESS_TTL);
-                    assert_eq!(ended.await.unwrap(), [numbered(writer, n)]);
+                    let ended = stage.revoke(account_of(writer, n), Revoke::All).await;
+                    assert_eq!(ended, [numbered(writer, n)]);
                     say(&format!("ended {writer} {n}"));
                 }
             }
@@ -198,7 +202,7 @@ async fn all_that_was_acknowledged_is_there_after_kill_9() {
             let writer = words.next().unwrap().parse().unwrap();
             let n: u64 = words.next().unwrap().parse().unwrap();
             let id = numbered(writer, n);
-            let rotated = stage.rotate(id, 0).await;
+            let rotated = stage.rotate(account_of(writer, n), id, 0).await;
             let is_open = matches!(rotated, Rotated::To { .. });
             match what {
                 "ended" => assert!(!is_open && stage.is_revoked(id), "{line}"),
@@ -241,7 +245,7 @@ async fn fill_the_disk(path: &Path) {
     wait_to_go_on();
     stage.store.ready().await.unwrap();
     for n in 0..opened {
-        let rotated = stage.rotate(numbered(1, n), 0).await;
+        let rotated = stage.rotate(account_of(1, n), numbered(1, n), 0).await;
         assert!(matches!(rotated, Rotated::To { .. }), "{n} of {opened}");
         log_in(&stage, 3, n).await.unwrap();
     }
@@ -279,7 +283,6 @@ async fn a_full_disk_loses_nothing_and_is_over_when_there_is_room() {
     assert!(filler.child.wait().unwrap().success());
     let stage = stage_at(&path).await;
     for n in 0..opened {
-        let id = numbered(3, n);
-        assert_eq!(stage.sessions(&id.to_string()).await, [id]);
+        assert_eq!(stage.sessions(account_of(3, n)).await, [numbered(3, n)]);
     }
 }

@@ -5,10 +5,13 @@ use std::time::Duration;
 use super::{in_memory_stage, spec};
 use crate::{
     clock::Clock,
-    domain::otp::PhoneKey,
+    domain::account::AccountKey,
     store::{
         Backend, Error, Revoke, Rotated, Spec, Store,
-        contract::{ACCESS_TTL, BEGINNING, OTP, SESSION, Stage, charge, phone, session_id, start},
+        contract::{
+            ACCESS_TTL, ANN, BEGINNING, BOB, OTP, SESSION, Stage, account, charge, login,
+            session_id, start,
+        },
     },
 };
 
@@ -36,7 +39,7 @@ async fn the_sweep_forgets_all_that_is_dead_and_nothing_that_lives() {
         let charges = vec![charge(n, 3, short), charge(200, 1000, short)];
         let sent = stage
             .store
-            .start_challenge(phone(n), start(1, 1), charges, *OTP);
+            .start_challenge(account(n), start(1, 1), charges, *OTP);
         sent.await.unwrap();
     }
     // One window that lasts, with its events in the table.
@@ -44,25 +47,25 @@ async fn the_sweep_forgets_all_that_is_dead_and_nothing_that_lives() {
         stage.send_within(&[charge(201, 40, long)]).await;
     }
     // Two sessions, one of them ended: its row in `revoked` lasts as long as its access tokens.
-    let (kept, ended) = (stage.open(1, "a").await, stage.open(2, "b").await);
-    let all = Revoke::AllOf {
-        subject: "b".to_owned(),
-    };
-    stage.store.revoke(all, ACCESS_TTL).await.unwrap();
+    let (kept, ended) = (stage.open(1, ANN).await, stage.open(2, BOB).await);
+    stage.revoke(BOB, Revoke::All).await;
 
     stage.clock.advance(short);
-    // The lasting window with 40 events, a session with its subject, and a revoked one.
-    sweep_down_to(&stage, 1 + 40 + 2 + 1).await;
-    assert_eq!(stage.sessions("a").await, [kept]);
+    // The lasting window with 40 events, an account with a session, and a revoked session.
+    sweep_down_to(&stage, 1 + 40 + 1 + 1).await;
+    assert_eq!(stage.sessions(ANN).await, [kept]);
     assert!(stage.is_revoked(ended));
     let limited = stage.send_within(&[charge(201, 40, long)]).await;
     assert!(matches!(limited, crate::store::Sending::Limited { .. }));
 
     stage.wait_until(BEGINNING + ACCESS_TTL);
-    sweep_down_to(&stage, 1 + 40 + 2).await;
+    sweep_down_to(&stage, 1 + 40 + 1).await;
     stage.wait_until(BEGINNING + long);
-    sweep_down_to(&stage, 2).await;
-    assert!(matches!(stage.rotate(kept, 0).await, Rotated::To { .. }));
+    sweep_down_to(&stage, 1).await;
+    assert!(matches!(
+        stage.rotate(ANN, kept, 0).await,
+        Rotated::To { .. }
+    ));
     stage.clock.advance(SESSION.idle);
     sweep_down_to(&stage, 0).await;
 }
@@ -76,7 +79,7 @@ async fn dead_rows_never_pile_up_however_busy_it_is() {
         key[..8].copy_from_slice(&n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
         let sent = stage
             .store
-            .start_challenge(PhoneKey(key), start(1, n), vec![], *OTP);
+            .start_challenge(AccountKey(key), start(1, n), vec![], *OTP);
         sent.await.unwrap();
         // A code lives for a thousand sends.
         stage.clock.advance(OTP.ttl / 1000);
@@ -98,32 +101,34 @@ async fn a_full_store_adds_nothing_but_serves_who_is_in_and_recovers() {
         clock,
         _home: None,
     };
-    let (kept, ended) = (stage.open(1, "a").await, stage.open(2, "b").await);
-    let pending = stage.send(phone(3), start(1, 1)).await;
+    let (kept, ended) = (stage.open(1, ANN).await, stage.open(2, BOB).await);
+    let pending = stage.send(account(3), start(1, 1)).await;
 
     let full = fill(&stage).await;
     assert!(matches!(full, Error::Full { .. }), "{full:?}");
     assert!(stage.store.figures().file_bytes() <= 2 * spec.max_size);
 
-    assert!(matches!(stage.rotate(kept, 0).await, Rotated::To { .. }));
-    assert_eq!(stage.sessions("a").await, [kept]);
-    let all = Revoke::AllOf {
-        subject: "b".to_owned(),
-    };
-    assert_eq!(stage.store.revoke(all, ACCESS_TTL).await.unwrap(), [ended]);
+    assert!(matches!(
+        stage.rotate(ANN, kept, 0).await,
+        Rotated::To { .. }
+    ));
+    assert_eq!(stage.sessions(ANN).await, [kept]);
+    assert_eq!(stage.revoke(BOB, Revoke::All).await, [ended]);
     stage.store.ready().await.unwrap();
     // A login would add a session; whether the code is right is not told, and it is not used up.
     for answer in [Stage::right(&pending), Stage::wrong(&pending)] {
-        let login = stage.login(session_id(3), "c");
-        let answered = stage.store.answer_challenge(phone(3), answer, *OTP, login);
+        let login = login(session_id(3));
+        let answered = stage
+            .store
+            .answer_challenge(account(3), answer, *OTP, login);
         assert!(matches!(answered.await, Err(Error::Full { .. })));
     }
 
     stage.clock.advance(OTP.ttl);
-    // The session that was kept, with its subject, and the revoked one.
-    sweep_down_to(&stage, 2 + 1).await;
+    // The account whose session was kept, and the revoked session.
+    sweep_down_to(&stage, 1 + 1).await;
     stage.clock.advance(Duration::from_secs(1));
-    stage.open(4, "d").await;
+    stage.open(4, account(4)).await;
     let again = fill(&stage).await;
     assert!(matches!(again, Error::Full { .. }), "{again:?}");
     assert!(stage.store.figures().file_bytes() <= 2 * spec.max_size);
@@ -136,7 +141,7 @@ async fn fill(stage: &Stage) -> Error {
         key[..8].copy_from_slice(&n.to_be_bytes());
         let sent = stage
             .store
-            .start_challenge(PhoneKey(key), start(1, n), vec![], *OTP);
+            .start_challenge(AccountKey(key), start(1, n), vec![], *OTP);
         if let Err(error) = sent.await {
             return error;
         }
