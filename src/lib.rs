@@ -123,7 +123,10 @@ pub use crate::{
     observe::metrics::Metrics,
     secret::{Master, Masters, Secret},
     sms::{Sms, console::Console, outbox::Outbox},
-    store::{Backend, Spec as StoreSpec, Store, revocations::Revocations},
+    store::{
+        Backend, Spec as StoreSpec, Store,
+        revocations::{Freshness, OnOutage, Revocations},
+    },
     token::{
         Access, Algorithm, Grant, Keyring, KeysError, Refresh, Refusal, SignError,
         Spec as TokenSpec, Tokens,

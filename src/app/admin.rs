@@ -11,7 +11,14 @@ use serde_json::json;
 use tokio::{net::TcpListener, task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::{net::listen::accept, observe::metrics::Metrics, store::Store};
+use crate::{
+    net::listen::accept,
+    observe::metrics::Metrics,
+    store::{
+        Store,
+        revocations::{Freshness, OnOutage},
+    },
+};
 
 /// What operators may ask about.
 #[derive(Debug, Clone)]
@@ -20,6 +27,8 @@ pub struct Admin {
     pub metrics: Metrics,
     /// Its state is part of being ready.
     pub store: Store,
+    /// Whether being cut off from other gateways' news is, too.
+    pub on_outage: OnOutage,
     /// Fired when the gateway is to stop: from then on it is not ready.
     pub stop: CancellationToken,
 }
@@ -73,11 +82,14 @@ impl Admin {
     }
 
     /// Ready means: send me requests. Protected routes work without the store, so a balancer that
-    /// wants to keep them can look at the details instead of the status.
+    /// wants to keep them can look at the details instead of the status; unless they refuse every
+    /// token while revocations may be missing, which is no time to be sent any.
     async fn ready(&self) -> Response<Full<Bytes>> {
         let stopping = self.stop.is_cancelled();
         let store = self.store.ready().await;
-        let status = if stopping || store.is_err() {
+        let revocations = self.store.revocations().freshness();
+        let refuses_tokens = revocations == Freshness::Stale && self.on_outage == OnOutage::Refuse;
+        let status = if stopping || store.is_err() || refuses_tokens {
             StatusCode::SERVICE_UNAVAILABLE
         } else {
             StatusCode::OK
@@ -86,6 +98,10 @@ impl Admin {
             "ready": status == StatusCode::OK,
             "stopping": stopping,
             "store": if store.is_ok() { "ok" } else { "unavailable" },
+            "revocations": match revocations {
+                Freshness::Fresh => "fresh",
+                Freshness::Stale => "stale",
+            },
         });
         typed(status, "application/json", format!("{details}\n"))
     }
@@ -117,4 +133,48 @@ fn typed(status: StatusCode, media_type: &'static str, body: String) -> Response
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::{
+        clock::Clock,
+        store::{Backend, Spec},
+    };
+
+    async fn admin(on_outage: OnOutage) -> Admin {
+        let memory = Spec {
+            backend: Backend::Memory,
+            max_size: 1 << 20,
+            deadline: PATIENCE,
+        };
+        Admin {
+            metrics: Metrics::new(),
+            store: Store::open(&memory, Clock::System).await.expect("a store"),
+            on_outage,
+            stop: CancellationToken::new(),
+        }
+    }
+
+    async fn ready(admin: &Admin) -> (u16, Value) {
+        let (head, body) = admin.ready().await.into_parts();
+        let body = body.collect().await.expect("a body").to_bytes();
+        let details: Value = serde_json::from_slice(&body).expect("JSON");
+        assert_eq!(details["ready"], head.status == StatusCode::OK);
+        (head.status.as_u16(), details["revocations"].clone())
+    }
+
+    #[tokio::test]
+    async fn a_gateway_that_misses_news_is_ready_unless_it_refuses_tokens_for_it() {
+        for (on_outage, stale_status) in [(OnOutage::Serve, 200), (OnOutage::Refuse, 503)] {
+            let admin = admin(on_outage).await;
+            assert_eq!(ready(&admin).await, (200, "fresh".into()));
+            admin.store.revocations().set(Freshness::Stale);
+            assert_eq!(ready(&admin).await, (stale_status, "stale".into()));
+        }
+    }
 }

@@ -25,7 +25,10 @@ use crate::{
     },
     proxy::Server,
     sms::{self, Sms, console::Console, outbox::Outbox},
-    store::{Figures, Store},
+    store::{
+        Figures, Store,
+        revocations::{Freshness, Revocations},
+    },
     token::Tokens,
 };
 
@@ -75,6 +78,7 @@ pub async fn assemble(
     tasks.spawn(directory.watch(keys, clock.clone()));
     let demo = start_demo(&live, &mut tasks).await?;
     show_store(&metrics, &store);
+    show_revocations(&metrics, store.revocations());
     let (access_log, log_writer) = match live.access_log {
         config::AccessLog::On => Some(start_access_log(fixed.log.format, access_log, &metrics)?),
         config::AccessLog::Off => None,
@@ -95,6 +99,7 @@ pub async fn assemble(
         auth,
         tokens,
         revocations: store.revocations(),
+        on_outage: live.auth.on_outage,
         metrics,
         access_log,
         clock,
@@ -194,4 +199,24 @@ fn show_store(metrics: &Metrics, store: &Store) {
         "Length of the file",
         Figures::file_bytes,
     );
+}
+
+/// Lets operators see whether logouts on other gateways are heard of.
+fn show_revocations(metrics: &Metrics, revocations: Arc<Revocations>) {
+    let read = Arc::clone(&revocations);
+    metrics.readings().add(Reading {
+        name: "revocations_fresh",
+        help: "Whether all that was revoked anywhere is known here: 1 or 0",
+        kind: Kind::Gauge,
+        read: Box::new(move || match read.freshness() {
+            Freshness::Fresh => 1,
+            Freshness::Stale => 0,
+        }),
+    });
+    metrics.readings().add(Reading {
+        name: "revocations_unsure",
+        help: "Tokens that were judged while something may have been missing",
+        kind: Kind::Counter,
+        read: Box::new(move || revocations.judged_unsure()),
+    });
 }

@@ -131,6 +131,7 @@ impl App {
                 let admin = Admin {
                     metrics: plan.metrics.clone(),
                     store: control.store.clone(),
+                    on_outage: plan.on_outage,
                     stop: stop.clone(),
                 };
                 control

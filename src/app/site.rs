@@ -35,7 +35,7 @@ use crate::{
     },
     proxy::{Download, Exchange, Terms, Upstream, UpstreamSpec},
     reject::{Code, Reject},
-    store::revocations::Revocations,
+    store::revocations::{OnOutage, Revocations},
     token::Tokens,
 };
 
@@ -62,6 +62,8 @@ pub struct Plan {
     pub tokens: Tokens,
     /// Which sessions were ended.
     pub revocations: Arc<Revocations>,
+    /// What becomes of tokens while that is not known for sure.
+    pub on_outage: OnOutage,
     /// Where requests are counted.
     pub metrics: Metrics,
     /// Where they are logged, if they are.
@@ -108,7 +110,8 @@ impl Site {
             &plan.revocations,
             plan.browsers.clone(),
             plan.clock.clone(),
-        );
+        )
+        .on_store_outage(plan.on_outage);
         let upstream =
             |spec: &Arc<UpstreamSpec>| Rc::new(Upstream::new(Arc::clone(spec), plan.demo, timer));
         Self {

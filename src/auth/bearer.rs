@@ -47,12 +47,7 @@ pub fn presented<'a>(desk: &Desk, call: &'a Call) -> Result<Option<Presented<'a>
 pub fn caller(desk: &Desk, call: &Call) -> Result<Access, Reject> {
     let presented = presented(desk, call)?.ok_or_else(Reject::missing_token)?;
     let access = desk.parts.tokens.verify_access(presented.token, call.now)?;
-    if desk.is_revoked(access.session, call.now) {
-        return Err(Reject::token(
-            Code::SessionRevoked,
-            "The session has ended.",
-        ));
-    }
+    desk.check(access.session, call.now)?;
     if presented.source == Source::Cookie && !call.head.method.is_safe() {
         call.same_origin(desk.spec())?;
     }

@@ -19,7 +19,10 @@ use crate::{
     reject::{Code, Reject},
     secret::Masters,
     sms::outbox::Outbox,
-    store::{Store, revocations::View},
+    store::{
+        Store,
+        revocations::{Refusal, View},
+    },
     token::Tokens,
 };
 
@@ -70,11 +73,11 @@ impl Desk {
         &self.parts.spec
     }
 
-    /// Whether `session` was ended. The lock is held for one look into a set.
-    pub fn is_revoked(&self, session: SessionId, now: Timestamp) -> bool {
+    /// Whether tokens of `session` may be accepted. The lock is held for one look into a set.
+    pub fn check(&self, session: SessionId, now: Timestamp) -> Result<(), Refusal> {
         // A view cannot be left half done in a way that forgets a revocation.
         let mut view = self.revoked.lock().unwrap_or_else(PoisonError::into_inner);
-        view.is_revoked(session, now)
+        view.check(session, self.spec().on_outage, now)
     }
 
     /// For how long an ended session's access tokens must be refused.

@@ -11,6 +11,7 @@ use crate::{
         session,
     },
     net::cookies::CookieSecure,
+    store::revocations::OnOutage,
 };
 
 /// The rules of the auth service.
@@ -32,6 +33,8 @@ pub struct Spec {
     pub resend_in: Duration,
     /// How sessions live and end.
     pub session: session::Policy,
+    /// What becomes of tokens while it is not known who was revoked elsewhere.
+    pub on_outage: OnOutage,
     /// What stands in `sub`.
     pub subject: SubjectKind,
     /// When cookies are marked `Secure`.

@@ -23,6 +23,7 @@ use crate::{
     },
     net::cookies::CookieSecure,
     sms,
+    store::revocations::OnOutage,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -58,6 +59,7 @@ pub fn login(
     let message = message(&root.section("sms"));
     let session = root.section("session");
     let cookie_secure = session.read("cookie_secure", r#""auto""#);
+    let on_outage = session.read("on_store_outage", r#""serve""#);
     let max_per_subject = session.read_within("max_per_subject", "20", 1..=1000);
 
     let (bases, sessions, otp, message) = (bases?, sessions?, otp?, message?);
@@ -76,6 +78,7 @@ pub fn login(
             grace: sessions.grace,
             max_per_subject: max_per_subject?,
         },
+        on_outage: on_outage?,
         subject: sessions.subject,
         cookie_secure: cookie_secure?,
         public_url: public_url.map(Origin::to_string),
@@ -281,6 +284,18 @@ impl Text for CookieSecure {
             "auto" => Some(Self::Auto),
             "always" => Some(Self::Always),
             "never" => Some(Self::Never),
+            _ => None,
+        }
+    }
+}
+
+impl Text for OnOutage {
+    const EXPECTED: &'static str = "\"serve\" or \"refuse\"";
+
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "serve" => Some(Self::Serve),
+            "refuse" => Some(Self::Refuse),
             _ => None,
         }
     }

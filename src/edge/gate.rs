@@ -23,7 +23,7 @@ use crate::{
         peer::{Client, Scheme},
     },
     reject::{Code, Reject},
-    store::revocations::{Revocations, View},
+    store::revocations::{OnOutage, Revocations, View},
     token::{Access, Keyring, Tokens},
 };
 
@@ -61,6 +61,7 @@ pub struct Gate {
     tokens: Tokens,
     clock: Clock,
     browsers: Browsers,
+    on_outage: OnOutage,
     memory: Arc<Mutex<Memory>>,
 }
 
@@ -100,6 +101,7 @@ impl Gate {
             tokens,
             clock,
             browsers,
+            on_outage: OnOutage::default(),
             memory: Arc::new(Mutex::new(Memory {
                 known: TokenCache::new(REMEMBERED),
                 revoked: revocations.view(),
@@ -107,6 +109,13 @@ impl Gate {
                 verified_with,
             })),
         }
+    }
+
+    /// The same gate, with this rule for the time in which it is not known who was revoked elsewhere.
+    #[must_use]
+    pub const fn on_store_outage(mut self, rule: OnOutage) -> Self {
+        self.on_outage = rule;
+        self
     }
 
     /// Who sends this request, or why it may not pass. `None` is a caller who need not say.
@@ -210,12 +219,8 @@ impl Gate {
                 verified
             }
         };
-        if memory.revoked.is_revoked(verified.access.session, now) {
-            return Err(Reject::token(
-                Code::SessionRevoked,
-                "The session of this token was ended.",
-            ));
-        }
+        let session = verified.access.session;
+        memory.revoked.check(session, self.on_outage, now)?;
         Ok(verified)
     }
 }

@@ -1,8 +1,12 @@
-//! Which sessions were ended while their access tokens could still be alive; knows nothing of tokens or of where this is persisted.
+//! Which sessions were ended while their access tokens could still be alive, and whether that is known whole; knows nothing of tokens or of where this is persisted.
 //!
 //! Every worker keeps a [`View`] of its own. Asking it costs one atomic load, and a look into a
 //! hash set when the set is not empty; the shared list is locked only when something was revoked
 //! since the last question.
+//!
+//! One word tells both how much was added and whether news of other gateways may be missing, so
+//! that no view can see the second without the first: whoever reads "fresh" has, or fetches before
+//! it answers, everything that was added before that was said.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -10,16 +14,27 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
-use crate::{clock::Timestamp, domain::session::SessionId};
+use crate::{
+    clock::Timestamp,
+    domain::session::SessionId,
+    reject::{Code, Reject},
+};
 
-/// The revoked sessions of this process, in the order in which they were revoked.
+/// The revoked sessions, in the order in which this process learnt of them.
+///
+/// What is added stays until it has expired, whatever the store says later: a server that lost its
+/// memory must not make a session good again.
 #[derive(Debug, Default)]
 pub struct Revocations {
-    /// How many were ever added. Read without the lock to see whether a view is up to date.
-    added: AtomicU64,
-    list: Mutex<VecDeque<Revoked>>,
+    /// How many were ever added, times two, and [`STALE`] or not. Read without the lock to see
+    /// whether a view is up to date.
+    state: AtomicU64,
+    list: Mutex<List>,
+    /// Sessions that were judged while something may have been missing.
+    unsure: AtomicU64,
 }
 
 /// One worker's copy of the list.
@@ -31,21 +46,102 @@ pub struct View {
     revoked: HashMap<SessionId, Timestamp>,
 }
 
+/// Whether everything that was revoked anywhere is known here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// It is.
+    Fresh,
+    /// News may be missing.
+    Stale,
+}
+
+/// What becomes of tokens while the revocations are stale: `session.on_store_outage`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnOutage {
+    /// They are judged by what is known.
+    #[default]
+    Serve,
+    /// None is accepted.
+    Refuse,
+}
+
+/// Why a session's tokens are not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// It was ended.
+    #[error("the session was ended")]
+    Revoked,
+    /// It may have been ended, and that is not to be risked.
+    #[error("it is not known whether the session was ended")]
+    Unknown,
+}
+
+#[derive(Debug, Default)]
+struct List {
+    order: VecDeque<Revoked>,
+    /// The same by session, so that what is told again takes no place again.
+    until: HashMap<SessionId, Timestamp>,
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Revoked {
     session: SessionId,
     until: Timestamp,
 }
 
+/// The bit of the state that is set while news may be missing.
+const STALE: u64 = 1;
+
+/// One more addition, in the state.
+const ONE: u64 = 2;
+
 impl Revocations {
+    /// A list to which the news are still to come.
+    pub fn stale() -> Self {
+        Self {
+            state: AtomicU64::new(STALE),
+            ..Self::default()
+        }
+    }
+
     /// Makes every view refuse `session` from now on; `until` is when its last access token dies.
     pub fn add(&self, session: SessionId, until: Timestamp, now: Timestamp) {
+        self.add_all([(session, until)], now);
+    }
+
+    /// The same for several, under one lock. What has expired at `now` is left out.
+    pub fn add_all(
+        &self,
+        revoked: impl IntoIterator<Item = (SessionId, Timestamp)>,
+        now: Timestamp,
+    ) {
         let mut list = self.list();
-        while list.front().is_some_and(|oldest| oldest.until <= now) {
-            list.pop_front();
+        list.forget_expired(now);
+        let mut added = 0;
+        for (session, until) in revoked {
+            if until > now && list.add(Revoked { session, until }) {
+                added += ONE;
+            }
         }
-        list.push_back(Revoked { session, until });
-        self.added.fetch_add(1, Ordering::Release);
+        self.state.fetch_add(added, Ordering::Release);
+    }
+
+    /// Says whether everything is known now. All that was added before goes before this.
+    pub fn set(&self, freshness: Freshness) {
+        match freshness {
+            Freshness::Fresh => self.state.fetch_and(!STALE, Ordering::Release),
+            Freshness::Stale => self.state.fetch_or(STALE, Ordering::Release),
+        };
+    }
+
+    /// Whether everything is known.
+    pub fn freshness(&self) -> Freshness {
+        freshness(self.state.load(Ordering::Acquire))
+    }
+
+    /// How many sessions were judged while news may have been missing.
+    pub fn judged_unsure(&self) -> u64 {
+        self.unsure.load(Ordering::Relaxed)
     }
 
     /// A view of this list, for one worker.
@@ -57,34 +153,83 @@ impl Revocations {
         }
     }
 
-    fn list(&self) -> MutexGuard<'_, VecDeque<Revoked>> {
-        // A push cannot leave the list half done, so a poisoned one is as good as any.
+    fn list(&self) -> MutexGuard<'_, List> {
+        // An addition cannot be left half done, so a poisoned list is as good as any.
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+impl List {
+    fn forget_expired(&mut self, now: Timestamp) {
+        while let Some(oldest) = self.order.pop_front_if(|oldest| oldest.until <= now) {
+            // It may have been told again, with a longer life.
+            if self.until.get(&oldest.session) == Some(&oldest.until) {
+                self.until.remove(&oldest.session);
+            }
+        }
+    }
+
+    /// Whether this was news.
+    fn add(&mut self, revoked: Revoked) -> bool {
+        let known = self.until.get(&revoked.session);
+        if known.is_some_and(|until| *until >= revoked.until) {
+            return false;
+        }
+        self.until.insert(revoked.session, revoked.until);
+        self.order.push_back(revoked);
+        true
+    }
+}
+
 impl View {
-    /// Whether `session` was revoked, by anybody, before this call.
+    /// Whether tokens of `session` may be accepted now. A session that is known to be ended is
+    /// told as such, whatever may be missing.
+    pub fn check(
+        &mut self,
+        session: SessionId,
+        on_outage: OnOutage,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        if self.is_revoked(session, now) {
+            return Err(Refusal::Revoked);
+        }
+        // Of the very state that was just looked at, so that it costs no second load.
+        match (freshness(self.seen), on_outage) {
+            (Freshness::Fresh, OnOutage::Serve | OnOutage::Refuse) => Ok(()),
+            (Freshness::Stale, on_outage) => self.unsure(on_outage),
+        }
+    }
+
+    /// Whether `session` was revoked, by anybody of whom this process knew before this call.
     pub fn is_revoked(&mut self, session: SessionId, now: Timestamp) -> bool {
-        if self.source.added.load(Ordering::Acquire) != self.seen {
+        if self.source.state.load(Ordering::Acquire) != self.seen {
             self.catch_up(now);
         }
         !self.revoked.is_empty() && self.revoked.contains_key(&session)
     }
 
     #[cold]
+    fn unsure(&self, on_outage: OnOutage) -> Result<(), Refusal> {
+        self.source.unsure.fetch_add(1, Ordering::Relaxed);
+        match on_outage {
+            OnOutage::Serve => Ok(()),
+            OnOutage::Refuse => Err(Refusal::Unknown),
+        }
+    }
+
+    #[cold]
     fn catch_up(&mut self, now: Timestamp) {
         let list = self.source.list();
-        let added = self.source.added.load(Ordering::Acquire);
-        let news = usize::try_from(added - self.seen).unwrap_or(usize::MAX);
+        let state = self.source.state.load(Ordering::Acquire);
+        let news = usize::try_from(state / ONE - self.seen / ONE).unwrap_or(usize::MAX);
         // What has left the list before we saw it has expired, and needs no place here.
-        let known = list.len().saturating_sub(news);
-        for entry in list.iter().skip(known) {
+        let known = list.order.len().saturating_sub(news);
+        for entry in list.order.iter().skip(known) {
             self.revoked.insert(entry.session, entry.until);
         }
-        let bound = list.len();
+        let bound = list.order.len();
         drop(list);
-        self.seen = added;
+        self.seen = state;
         // The shared list drops what has expired; keeping at most twice as much bounds this copy too.
         if self.revoked.len() > 2 * bound {
             self.revoked.retain(|_, until| *until > now);
@@ -92,51 +237,28 @@ impl View {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn session(n: u8) -> SessionId {
-        SessionId::new([n; 16])
-    }
-
-    fn at(secs: u64) -> Timestamp {
-        Timestamp::from_secs(secs)
-    }
-
-    #[test]
-    fn every_view_refuses_a_revoked_session_at_the_next_question() {
-        let revocations = Arc::new(Revocations::default());
-        let (mut a, mut b) = (revocations.view(), revocations.view());
-        assert!(!a.is_revoked(session(1), at(0)));
-        revocations.add(session(1), at(900), at(0));
-        assert!(a.is_revoked(session(1), at(1)));
-        assert!(b.is_revoked(session(1), at(1)));
-        assert!(!a.is_revoked(session(2), at(1)));
-        assert!(revocations.view().is_revoked(session(1), at(1)));
-    }
-
-    #[test]
-    fn the_copies_stay_as_small_as_what_can_still_be_alive() {
-        let revocations = Arc::new(Revocations::default());
-        let mut view = revocations.view();
-        for n in 0..10_000_u64 {
-            let mut id = [0; 16];
-            id[..8].copy_from_slice(&n.to_be_bytes());
-            revocations.add(SessionId::new(id), at(n + 10), at(n));
-            assert!(view.is_revoked(SessionId::new(id), at(n)));
-        }
-        assert!(revocations.list().len() <= 11);
-        assert!(view.revoked.len() <= 22);
-    }
-
-    #[test]
-    fn a_view_that_slept_through_many_revocations_knows_all_that_matter() {
-        let revocations = Arc::new(Revocations::default());
-        let mut view = revocations.view();
-        for n in 0..200_u8 {
-            revocations.add(session(n), at(1000), at(0));
-        }
-        assert!((0..200).all(|n| view.is_revoked(session(n), at(1))));
+const fn freshness(state: u64) -> Freshness {
+    if state & STALE == 0 {
+        Freshness::Fresh
+    } else {
+        Freshness::Stale
     }
 }
+
+impl From<Refusal> for Reject {
+    fn from(refusal: Refusal) -> Self {
+        /// What it takes to hear the news again, when the store is there.
+        const SOON: Duration = Duration::from_secs(1);
+        match refusal {
+            Refusal::Revoked => Self::token(Code::SessionRevoked, "The session has ended."),
+            Refusal::Unknown => Self::new(
+                Code::StoreUnavailable,
+                "Whether the session still stands cannot be told at the moment; try again.",
+            )
+            .retry_after(SOON),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -8,5 +8,6 @@ mod codes;
 mod contract;
 mod limits;
 mod logout;
+mod outage;
 mod refusals;
 mod sessions;

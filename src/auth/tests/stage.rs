@@ -31,7 +31,7 @@ use crate::{
     observe::metrics::Metrics,
     secret::{Master, Masters, Secret},
     sms::{Sms, console::Console, outbox::Outbox},
-    store::{self, Backend, Store},
+    store::{self, Backend, Store, revocations::OnOutage},
     token::{self, Algorithm, Keyring, Tokens},
 };
 
@@ -99,6 +99,7 @@ pub fn spec() -> Spec {
             grace: Duration::from_secs(30),
             max_per_subject: 20,
         },
+        on_outage: OnOutage::Serve,
         subject: SubjectKind::Derived,
         cookie_secure: CookieSecure::Auto,
         public_url: None,

@@ -168,6 +168,10 @@ fn every_type_says_what_it_expects() {
             "session.cookie_secure: expected \"auto\", \"always\" or \"never\", found \"yes\"",
         ),
         (
+            "session.on_store_outage = 'deny'",
+            "session.on_store_outage: expected \"serve\" or \"refuse\", found \"deny\"",
+        ),
+        (
             "otp.default_country = '+999'",
             "otp.default_country: expected the calling code of a country such as \"+1\" or \"+44\", found \"+999\"",
         ),

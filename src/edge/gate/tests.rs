@@ -10,6 +10,7 @@ use crate::{
 
 mod browsers;
 mod demanded;
+mod outage;
 
 const MILLISECOND: std::time::Duration = std::time::Duration::from_millis(1);
 
