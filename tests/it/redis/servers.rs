@@ -116,7 +116,8 @@ fn a_slot_of_a_cluster_moves_step_by_step() {
     assert_eq!(refusal(target, &["GET", "{foo}1"]), "MOVED");
     assert_eq!(refusal(source, &["GET", "{foo}3"]), "ASK");
     let both = ["MGET", "{foo}1", "{foo}2"];
-    assert_eq!(refusal(source, &both), "TRYAGAIN");
+    // Up to 6.2 it is the other one that says TRYAGAIN.
+    assert!(["TRYAGAIN", "ASK"].contains(&&*refusal(source, &both)));
     assert_eq!(on_its_way.some_keys(10), 1);
     assert_eq!(on_its_way.some_keys(10), 0);
     on_its_way.finish();

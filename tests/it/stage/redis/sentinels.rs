@@ -78,6 +78,9 @@ impl Sentinels {
             format!("sentinel down-after-milliseconds {name} 500"),
             format!("sentinel failover-timeout {name} 3000"),
             format!("sentinel parallel-syncs {name} 2"),
+            // The stage's account, whatever the others are.
+            format!("sentinel auth-user {name} stage"),
+            format!("sentinel auth-pass {name} stage"),
         ]
     }
 
