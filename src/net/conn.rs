@@ -25,7 +25,7 @@ use tower::Service;
 
 use crate::net::{
     Limits,
-    progress::{InFlight, Progress},
+    progress::{InFlight, Progress, Version},
     stream::Streams,
     watched::Watched,
 };
@@ -99,15 +99,6 @@ where
             .await;
         }
     }
-}
-
-/// Which protocol a client speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Version {
-    /// HTTP/1.0 or 1.1.
-    Http1,
-    /// HTTP/2 with prior knowledge (RFC 9113 §3.3).
-    Http2,
 }
 
 /// Reads until it is clear which protocol the client speaks. What was read goes on to the parser.

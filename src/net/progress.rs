@@ -8,7 +8,6 @@ use std::{
 
 use crate::net::{
     Limits,
-    conn::Version,
     timer::{Alarm, Timer},
 };
 
@@ -24,6 +23,15 @@ pub struct Progress {
     timer: Timer,
     limits: Rc<Limits>,
     draining: Rc<Cell<bool>>,
+}
+
+/// Which protocol a client speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// HTTP/1.0 or 1.1.
+    Http1,
+    /// HTTP/2 with prior knowledge (RFC 9113 §3.3).
+    Http2,
 }
 
 /// A stretch of a connection's life that has a deadline of its own.
