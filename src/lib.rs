@@ -58,6 +58,9 @@
 //! moves the session one generation on. The same old token gives the same successor for a short while
 //! (answers get lost, tabs race); later it is a replay, and ends the session.
 //!
+//! What is still under way when its session ends is cut: `proxy::tether` ties every exchange to its
+//! session, and at each tick of a worker at which there is news, `app::curfew` compares the two.
+//!
 //! # What holds everywhere
 //!
 //! * `config` alone knows TOML, `net` alone accepts connections, `store::embedded` alone knows the

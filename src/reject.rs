@@ -34,6 +34,11 @@ struct Told {
     headers: HeaderMap,
 }
 
+/// An answer that had begun when it had to be refused: it breaks off, and this is the reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the answer was broken off: {}", .0.as_str())]
+pub struct Broken(pub Code);
+
 /// One field of a request body that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldError {

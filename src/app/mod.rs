@@ -5,6 +5,8 @@ mod assemble;
 mod site;
 mod worker;
 
+mod curfew;
+
 mod control;
 
 mod admin;

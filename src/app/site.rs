@@ -9,6 +9,7 @@ use hyper::body::Incoming;
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 
 use crate::{
+    app::curfew::Curfew,
     auth::{self, AuthService},
     body::Body,
     clock::Clock,
@@ -19,7 +20,7 @@ use crate::{
         client::ClientLayer,
         destination::{Destination, DestinationLayer, Map},
         dispatch::Dispatch,
-        gate::{Browsers, Gate},
+        gate::{Browsers, Gate, Principal},
         identity::IdentityLayer,
         request_id::{Ids, RequestIdLayer},
     },
@@ -33,8 +34,8 @@ use crate::{
         http::Shard,
         metrics::Metrics,
     },
-    proxy::{Download, Exchange, Terms, Upstream, UpstreamSpec},
-    reject::{Code, Reject},
+    proxy::{Download, Exchange, Terms, Tether, Tethers, Upstream, UpstreamSpec},
+    reject::{Broken, Code, Reject},
     store::revocations::{OnOutage, Revocations},
     token::Tokens,
 };
@@ -84,6 +85,8 @@ pub struct Site {
     identity: IdentityLayer,
     auth: AuthService,
     upstreams: Rc<[Rc<Upstream>]>,
+    tethers: Tethers,
+    curfew: Curfew,
     limits: Rc<Limits>,
 }
 
@@ -112,6 +115,13 @@ impl Site {
             plan.clock.clone(),
         )
         .on_store_outage(plan.on_outage);
+        let tethers = Tethers::default();
+        let curfew = Curfew::new(
+            &plan.revocations,
+            gate.clone(),
+            tethers.clone(),
+            plan.metrics.clone(),
+        );
         let upstream =
             |spec: &Arc<UpstreamSpec>| Rc::new(Upstream::new(Arc::clone(spec), plan.demo, timer));
         Self {
@@ -124,6 +134,8 @@ impl Site {
             identity: plan.identity.clone(),
             auth: plan.auth.for_worker(),
             upstreams: plan.upstreams.iter().map(upstream).collect(),
+            tethers,
+            curfew,
             limits: Rc::new(plan.limits.clone()),
         }
     }
@@ -133,8 +145,10 @@ impl Site {
         &self.limits
     }
 
-    /// Hands gathered log lines on.
-    pub fn flush_log(&self) {
+    /// Does at every tick what need not be done at every request: ends what is under way in sessions
+    /// that were ended, and hands gathered log lines on.
+    pub fn tick(&self) {
+        self.curfew.look();
         if let Some(lines) = &self.lines {
             lines.flush();
         }
@@ -172,9 +186,12 @@ impl Site {
         Future: 'static,
     > + use<> {
         let upstreams = Rc::clone(&self.upstreams);
+        let tethers = self.tethers.clone();
         let body_idle = self.limits.body_idle;
         service_fn(move |request: Request<Incoming>| {
-            let prepared = prepare(&upstreams, body_idle, request);
+            let caller = request.extensions().get::<Principal>();
+            let tether = tethers.tie(caller.map(Principal::session));
+            let prepared = prepare(&upstreams, body_idle, tether, request);
             async move {
                 Ok(match prepared {
                     Ok(mut exchange) => exchange.run().await,
@@ -189,6 +206,7 @@ impl Site {
 fn prepare(
     upstreams: &[Rc<Upstream>],
     body_idle: Duration,
+    tether: Tether,
     request: Request<Incoming>,
 ) -> Result<Exchange, Reject> {
     let nowhere = || Reject::new(Code::NotFound, "No route leads here.");
@@ -201,7 +219,7 @@ fn prepare(
         response_timeout: route.response_timeout,
     };
     let upstream = upstreams.get(route.upstream).ok_or_else(nowhere)?;
-    Exchange::new(Rc::clone(upstream), request, terms)
+    Exchange::new(Rc::clone(upstream), request, terms, tether)
 }
 
 /// What a connection talks to.
@@ -214,14 +232,14 @@ pub trait Door:
     > + 'static
 {
     /// The body of its answers.
-    type Answer: HttpBody<Data = Bytes, Error = hyper::Error> + 'static;
+    type Answer: HttpBody<Data = Bytes, Error = Broken> + 'static;
 }
 
 impl<S, B> Door for S
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + 'static,
     S::Future: 'static,
-    B: HttpBody<Data = Bytes, Error = hyper::Error> + 'static,
+    B: HttpBody<Data = Bytes, Error = Broken> + 'static,
 {
     type Answer = B;
 }

@@ -1,6 +1,6 @@
 //! One worker: a thread with its own sockets, its own connections to the apps and its own stacks. It shares nothing that it would have to wait for.
 
-use std::{cell::Cell, io, net::TcpListener as StdListener, rc::Rc, sync::Arc, time::Duration};
+use std::{cell::Cell, io, net::TcpListener as StdListener, rc::Rc, sync::Arc};
 
 use tokio::{
     net::TcpListener,
@@ -55,7 +55,7 @@ impl Worker {
 
         let mut own = JoinSet::new();
         own.spawn_local(timer.clone().run());
-        own.spawn_local(flush_logs(Rc::clone(&site)));
+        own.spawn_local(tick(Rc::clone(&site)));
         for socket in self.sockets {
             let accepting = Accepting {
                 listener: TcpListener::from_std(socket)?,
@@ -127,11 +127,11 @@ impl Accepting {
     }
 }
 
-/// Log lines wait for their chunk to fill, but not longer than somebody would wait for them.
-async fn flush_logs(site: Rc<Site>) {
-    let mut ticks = interval(TICK.max(Duration::from_millis(100)));
+/// Neither who reads the log nor who ended a session shall wait longer than for a deadline.
+async fn tick(site: Rc<Site>) {
+    let mut ticks = interval(TICK);
     loop {
         ticks.tick().await;
-        site.flush_log();
+        site.tick();
     }
 }

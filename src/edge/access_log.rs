@@ -21,7 +21,7 @@ use crate::{
         access::{Line, Lines},
         http::Shard,
     },
-    reject::Code,
+    reject::{Broken, Code},
 };
 
 /// The places of [`Shard`] that are no route's; routes come behind them.
@@ -132,6 +132,12 @@ impl Record {
             said.code = response.extensions().get::<Code>().copied();
         }
     }
+
+    fn broken(&mut self, Broken(code): Broken) {
+        if let Some(said) = &mut self.said {
+            said.code = Some(code);
+        }
+    }
 }
 
 impl Drop for Record {
@@ -206,20 +212,23 @@ where
     }
 }
 
-impl<B: Body<Data = Bytes>> Body for LoggedBody<B> {
+impl<B: Body<Data = Bytes, Error = Broken>> Body for LoggedBody<B> {
     type Data = Bytes;
-    type Error = B::Error;
+    type Error = Broken;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         let this = self.project();
         let frame = ready!(this.body.poll_frame(cx));
-        if let Some(Ok(frame)) = &frame
-            && let Some(data) = frame.data_ref()
-        {
-            this.record.bytes += data.len() as u64;
+        match &frame {
+            Some(Ok(frame)) => {
+                let data = frame.data_ref();
+                this.record.bytes += data.map_or(0, |data| data.len() as u64);
+            }
+            Some(Err(broken)) => this.record.broken(*broken),
+            None => {}
         }
         Poll::Ready(frame)
     }

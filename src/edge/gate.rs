@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use arc_swap::{ArcSwap, Cache};
@@ -145,6 +145,11 @@ impl Gate {
         }))
     }
 
+    /// Whether `session` was ended, by anybody, before this call.
+    pub fn has_ended(&self, session: SessionId) -> bool {
+        self.memory().revoked.is_revoked(session, self.clock.now())
+    }
+
     /// The token of a request. A header goes before a cookie: a browser adds cookies by itself, a
     /// header somebody meant.
     fn token_of<'a, B>(
@@ -206,9 +211,7 @@ impl Gate {
     }
 
     fn verify(&self, token: &str, now: Timestamp) -> Result<Arc<Verified>, Reject> {
-        // Taken by one thread only, but for a gate that is shared on purpose; a panic inside
-        // cannot leave it half changed.
-        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut memory = self.memory();
         memory.forget_on_new_keys();
         let verified = match memory.known.get(token) {
             Some(known) if now < known.access.expires_at + self.tokens.spec().leeway => known,
@@ -222,6 +225,12 @@ impl Gate {
         let session = verified.access.session;
         memory.revoked.check(session, self.on_outage, now)?;
         Ok(verified)
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        // Taken by one thread only, but for a gate that is shared on purpose; a panic inside
+        // cannot leave it half changed.
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -116,6 +116,14 @@ impl Alarm {
         self.0.due.set(NEVER);
     }
 
+    /// Due now, without waiting for a tick.
+    pub fn ring(&self) {
+        self.0.due.set(0);
+        if let Some(waker) = self.0.waiting.take() {
+            waker.wake();
+        }
+    }
+
     /// Whether the deadline has passed.
     pub fn is_due(&self) -> bool {
         self.0.is_due()
@@ -200,6 +208,23 @@ mod tests {
             assert!(start.elapsed() >= Duration::from_secs(1));
             alarm.lift();
             assert!(!alarm.is_due());
+        });
+    }
+
+    #[test]
+    fn an_alarm_that_is_rung_waits_for_no_tick() {
+        with_timer(|timer| async move {
+            let alarm = timer.alarm();
+            alarm.set(Duration::from_mins(1));
+            let start = Instant::now();
+            let waiting = spawn_local({
+                let alarm = alarm.clone();
+                async move { poll_fn(|cx| alarm.poll_due(cx)).await }
+            });
+            tokio::task::yield_now().await;
+            alarm.ring();
+            waiting.await.expect("no panic");
+            assert_eq!(start.elapsed(), Duration::ZERO);
         });
     }
 

@@ -52,7 +52,7 @@ pub struct Line<'a> {
     pub path: &'a str,
     /// The status it was answered with.
     pub status: u16,
-    /// Why the gateway refused it, as in the `code` of the answer.
+    /// Why the gateway refused it, as in the `code` of the answer, or why the answer broke off.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<&'static str>,
     /// Bytes of the answer's body that were handed on.

@@ -20,6 +20,7 @@ pub struct Metrics {
     answers: Family<ResultLabel, Counter>,
     refreshes: Family<ResultLabel, Counter>,
     revoked: Counter,
+    cut: Counter,
     messages: Family<MessageLabels, Counter>,
 }
 
@@ -86,6 +87,7 @@ impl Metrics {
         let answers = Family::default();
         let refreshes = Family::default();
         let revoked = Counter::default();
+        let cut = Counter::default();
         let messages = Family::default();
         registry.register("otp_sends", "Requests for a code", sends.clone());
         registry.register("otp_answers", "Codes that were answered", answers.clone());
@@ -94,6 +96,11 @@ impl Metrics {
             "sessions_revoked",
             "Sessions ended by their owners",
             revoked.clone(),
+        );
+        registry.register(
+            "requests_cut",
+            "Requests cut, or their answers, since the session had ended",
+            cut.clone(),
         );
         registry.register("sms_messages", "Text messages", messages.clone());
         let http = HttpMetrics::default();
@@ -108,6 +115,7 @@ impl Metrics {
             answers,
             refreshes,
             revoked,
+            cut,
             messages,
         }
     }
@@ -146,6 +154,11 @@ impl Metrics {
     /// Counts sessions that were ended.
     pub fn sessions_revoked(&self, count: usize) {
         self.revoked.inc_by(count as u64);
+    }
+
+    /// Counts requests under way whose session had ended.
+    pub fn requests_cut(&self, count: usize) {
+        self.cut.inc_by(count as u64);
     }
 
     /// Counts a message that `provider` took or refused.
@@ -235,6 +248,7 @@ mod tests {
         metrics.otp_answer(Answer::Wrong);
         metrics.refresh(Refresh::Replayed);
         metrics.sessions_revoked(3);
+        metrics.requests_cut(2);
         metrics.sms("console", Message::Accepted);
         let mut text = String::new();
         metrics.encode(&mut text).unwrap();
@@ -244,6 +258,7 @@ mod tests {
             "otp_gateway_otp_answers_total{result=\"wrong\"} 1",
             "otp_gateway_refreshes_total{result=\"replayed\"} 1",
             "otp_gateway_sessions_revoked_total 3",
+            "otp_gateway_requests_cut_total 2",
             "otp_gateway_sms_messages_total{provider=\"console\",result=\"accepted\"} 1",
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");

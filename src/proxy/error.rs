@@ -1,10 +1,7 @@
 //! Why an exchange with an app failed: whose fault it was, and what the client is told.
 
 use crate::{
-    proxy::{
-        body::{UploadEnd, Watch},
-        upstream::Lease,
-    },
+    proxy::{tether::Cut, upload::BadUpload},
     reject::{Code, Reject},
 };
 
@@ -33,21 +30,11 @@ pub enum Error {
     #[error("the target cannot be forwarded")]
     Target,
     /// The request's own body was the trouble.
-    #[error("the request body failed: {0:?}")]
-    Upload(UploadEnd),
-}
-
-impl Error {
-    /// Tells apart why `lease`'s connection gave no answer.
-    pub fn of_exchange(error: hyper::Error, lease: &Lease, upload: &Watch) -> Self {
-        match upload.end() {
-            UploadEnd::Open | UploadEnd::Complete if lease.alarm().is_due() => Self::Timeout,
-            UploadEnd::Open | UploadEnd::Complete => Self::Exchange(error),
-            end @ (UploadEnd::TooLarge | UploadEnd::TooSlow | UploadEnd::Broken) => {
-                Self::Upload(end)
-            }
-        }
-    }
+    #[error(transparent)]
+    Upload(#[from] BadUpload),
+    /// The session of the request ended before the answer began.
+    #[error(transparent)]
+    Cut(#[from] Cut),
 }
 
 impl From<Error> for Reject {
@@ -73,14 +60,17 @@ impl From<Error> for Reject {
                 Code::InvalidRequestTarget,
                 "The request target cannot be forwarded.",
             ),
-            Error::Upload(UploadEnd::TooLarge) => Self::new(
+            Error::Cut(Cut) => {
+                Self::token(Code::SessionRevoked, "The session of this token was ended.")
+            }
+            Error::Upload(BadUpload::TooLarge) => Self::new(
                 Code::BodyTooLarge,
                 "The body is larger than this route allows.",
             ),
-            Error::Upload(UploadEnd::TooSlow) => {
+            Error::Upload(BadUpload::TooSlow) => {
                 Self::new(Code::RequestTimeout, "The body stopped arriving.")
             }
-            Error::Upload(UploadEnd::Broken | UploadEnd::Open | UploadEnd::Complete) => Self::new(
+            Error::Upload(BadUpload::Broken) => Self::new(
                 Code::InvalidRequestTarget,
                 "The body broke off or is not framed as HTTP requires.",
             ),

@@ -15,13 +15,13 @@ use std::{
     time::Duration,
 };
 
-use hyper::client::conn::http1;
+use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, task::spawn_local, time::timeout};
 
 use crate::{
     net::timer::{Alarm, Timer},
-    proxy::{Sender, Server, UpstreamSpec, error::Error},
+    proxy::{Server, UpstreamSpec, error::Error, upload::Upload},
 };
 
 /// One app, as one worker knows it.
@@ -53,7 +53,7 @@ struct Endpoint {
 /// Closes when it is dropped.
 #[derive(Debug)]
 struct Connection {
-    sender: Sender,
+    sender: SendRequest<Upload>,
     /// Judges whatever the connection is waiting for: an answer, its body, or another request.
     alarm: Alarm,
 }
@@ -169,7 +169,7 @@ impl Endpoint {
 
 impl Lease {
     /// What sends a request on it.
-    pub const fn sender(&mut self) -> &mut Sender {
+    pub const fn sender(&mut self) -> &mut SendRequest<Upload> {
         &mut self.connection.sender
     }
 

@@ -144,6 +144,11 @@ impl Revocations {
         self.unsure.load(Ordering::Relaxed)
     }
 
+    /// Another figure whenever there is something new, for those who look at all sessions at once.
+    pub fn version(&self) -> u64 {
+        self.state.load(Ordering::Acquire) / ONE
+    }
+
     /// A view of this list, for one worker.
     pub fn view(self: &Arc<Self>) -> View {
         View {

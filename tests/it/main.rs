@@ -42,4 +42,5 @@ mod pool;
 mod routes;
 mod shutdown;
 mod smuggling;
+mod streams;
 mod targets;

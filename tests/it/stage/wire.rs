@@ -138,6 +138,14 @@ impl Wire {
         rest
     }
 
+    /// Takes what comes next and forgets it; says whether that was the end.
+    pub async fn is_over(&mut self) -> bool {
+        self.unread.clear();
+        timeout(PATIENCE, self.read_more())
+            .await
+            .unwrap_or_else(|_| panic!("no end in time"))
+    }
+
     /// An answer with its body.
     pub async fn answer(&mut self) -> Answer {
         let (line, headers) = self.head().await;

@@ -1,0 +1,116 @@
+//! An answer's body on its way to the client; it gives its connection back to the pool, or drops it.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+
+use crate::{
+    proxy::{
+        tether::{Cut, Tether},
+        upload::{UploadEnd, Watch},
+        upstream::Lease,
+    },
+    reject::{Broken, Code},
+};
+
+/// An answer's body. It gives the connection back to the pool when it has come to its end.
+#[derive(Debug)]
+pub struct Download {
+    incoming: Incoming,
+    lease: Option<Lease>,
+    upload: Watch,
+    tether: Tether,
+}
+
+impl Download {
+    /// The body of an answer that came over `lease`'s connection.
+    pub fn new(incoming: Incoming, lease: Lease, upload: Watch, tether: Tether) -> Self {
+        lease.wait_for_client();
+        let mut body = Self {
+            incoming,
+            lease: Some(lease),
+            upload,
+            tether,
+        };
+        if body.incoming.is_end_stream() {
+            body.done();
+        }
+        body
+    }
+
+    /// The exchange is over. Its connection can be used again if the request had been sent whole;
+    /// otherwise the rest of it would be taken for the next one.
+    fn done(&mut self) {
+        self.tether = Tether::default();
+        if let Some(lease) = self.lease.take()
+            && self.upload.end() == UploadEnd::Complete
+        {
+            lease.give_back();
+        }
+    }
+
+    /// The answer has no end. What is told of it is told to the log: the client only sees it break off.
+    fn broken(&mut self, code: Code) -> Broken {
+        self.lease = None;
+        Broken(code)
+    }
+}
+
+impl Body for Download {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        let polled = Pin::new(&mut self.incoming).poll_frame(cx);
+        let Some(lease) = &self.lease else {
+            return polled.map_err(|_| Broken(Code::UpstreamUnreachable));
+        };
+        if let Err(Cut) = self.tether.check() {
+            return Poll::Ready(Some(Err(self.broken(Code::SessionRevoked))));
+        }
+        match polled {
+            // The app is waited for, not the client, so the deadline runs for the app.
+            Poll::Pending => {
+                lease.wait_for_body();
+                Poll::Pending
+            }
+            Poll::Ready(Some(Ok(frame))) => {
+                if self.incoming.is_end_stream() {
+                    self.done();
+                } else {
+                    lease.wait_for_client();
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(None) => {
+                self.done();
+                Poll::Ready(None)
+            }
+            Poll::Ready(Some(Err(error))) => {
+                tracing::debug!(%error, "an answer broke off");
+                let is_late = lease.alarm().is_due();
+                Poll::Ready(Some(Err(self.broken(if is_late {
+                    Code::UpstreamTimeout
+                } else {
+                    Code::UpstreamUnreachable
+                }))))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}
