@@ -45,7 +45,7 @@
 //!
 //! # Life of a code
 //!
-//! `auth` reads and checks, `domain::otp` decides, `store` makes the decision atomic and durable,
+//! `auth` reads and checks, `domain::account` decides, `store` makes the decision atomic and durable,
 //! `sms` carries the message. A code is never stored: the store holds a random nonce, from which the
 //! code follows with a key derived from the master secret, and a keyed tag of the code, against which
 //! answers are compared. A phone number has one live code; every caller who asked for it has a
@@ -53,10 +53,14 @@
 //!
 //! # Life of a session
 //!
-//! A right answer consumes the code and opens the session in one step. The access token is a JWT that
-//! everybody can verify; the refresh token is one that only we can, and names a generation. Refreshing
-//! moves the session one generation on. The same old token gives the same successor for a short while
-//! (answers get lost, tabs race); later it is a replay, and ends the session.
+//! A right answer consumes the code and opens the session in one step: all that is known of one phone
+//! number, its code, its failures and its sessions, is one account, and one record in the store. The
+//! account's key follows from the subject, so that every token names the account it belongs to, and
+//! nobody can name another one's. The access token is a JWT that everybody can verify; the refresh
+//! token is one that only we can, and names a generation. Refreshing moves the session one generation
+//! on. The same old token gives the same successor for a short while (answers get lost, tabs race);
+//! later it is a replay, and ends the session. All times in tokens are the store's, which all gateways
+//! on it share, whatever their own clocks say.
 //!
 //! What is still under way when its session ends is cut: `proxy::tether` ties every exchange to its
 //! session, and at each tick of a worker at which there is news, `app::curfew` compares the two.

@@ -116,7 +116,7 @@ impl Account {
     }
 
     /// An answer came. A right one uses the code up and opens the session; if the account then has
-    /// too many, those unused for longest are ended.
+    /// too many, those that stand last in the list are ended.
     pub fn answer(
         &mut self,
         answer: &otp::Answer,
@@ -181,7 +181,7 @@ impl Account {
         }
     }
 
-    /// The living sessions, the one seen last first.
+    /// The living sessions, the one seen last first; of several seen at one moment, by their ids.
     pub fn sessions(&self, policy: &session::Policy, now: Timestamp) -> Vec<(SessionId, Session)> {
         let living = self.living(policy, now);
         let mut living: Vec<_> = living.map(|r| (r.id, r.session.clone())).collect();
@@ -254,3 +254,6 @@ impl<T> Decision<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -139,6 +139,11 @@ pub enum Judgement {
     },
 }
 
+/// What is answered where there was nothing that this caller could answer.
+const NOTHING: Judgement = Judgement::Wrong {
+    attempts_left: None,
+};
+
 /// Callers that may hold a challenge on one live code; a further caller takes the place of the
 /// first one. It bounds the record, and lies above every sane send limit.
 const MAX_CHALLENGES: usize = 16;
@@ -182,6 +187,17 @@ impl Policy {
     /// too: else whoever burnt a challenge would name another one and guess on.
     fn is_answerable(&self, live: &Live) -> bool {
         live.challenges.iter().any(|c| c.wrong < self.max_attempts)
+    }
+}
+
+impl Live {
+    /// The challenge that is answered: the one that is named, or the client's own.
+    fn challenge_of(&mut self, answer: &Answer, policy: &Policy) -> Option<&mut Challenge> {
+        let mut challenges = self.challenges.iter_mut().rev();
+        challenges.find(|challenge| match answer.challenge {
+            Some(id) => challenge.id == id,
+            None => !policy.require_challenge && challenge.client == answer.client,
+        })
     }
 }
 
@@ -233,73 +249,24 @@ impl Record {
     /// answers to one code exactly one is [`Judgement::Right`].
     pub fn answer(&mut self, answer: &Answer, policy: &Policy, now: Timestamp) -> Judgement {
         self.forget_old_failures(now);
-        let nothing = Judgement::Wrong {
-            attempts_left: None,
+        let Some(mut live) = self.live.take() else {
+            return NOTHING;
         };
-        let Some(live) = &mut self.live else {
-            return nothing;
+        let tag = live.tag;
+        let judgement = if now >= policy.expires_at(live.started_at, live.sent_at) {
+            NOTHING
+        } else if let Some(challenge) = live.challenge_of(answer, policy) {
+            self.judge_owner(challenge, answer, tag, policy, now)
+        } else {
+            self.judge_stranger(&live, answer, policy, now)
         };
-        if now >= policy.expires_at(live.started_at, live.sent_at) {
-            return nothing;
+        match judgement {
+            // The code is spent, and its owner has shown who they are: earlier failures are
+            // forgiven (NIST SP 800-63B §5.2.2 counts consecutive ones).
+            Judgement::Right => *self = Self::default(),
+            Judgement::Wrong { .. } => self.live = Some(live),
         }
-        let is_answerable = policy.is_answerable(live);
-        let own = live
-            .challenges
-            .iter_mut()
-            .rev()
-            .find(|c| match answer.challenge {
-                Some(id) => c.id == id,
-                None => !policy.require_challenge && c.client == answer.client,
-            });
-        let failed = self.failures.len() + self.strange_failures.len();
-        let spent = failed >= policy.max_failures as usize;
-        let right = answer.tags.contains(&live.tag);
-
-        let Some(challenge) = own else {
-            if policy.require_challenge || spent || !is_answerable {
-                return nothing;
-            }
-            let at = self
-                .strangers
-                .iter()
-                .position(|s| s.client == answer.client);
-            let wrong = at
-                .and_then(|at| self.strangers.get(at))
-                .map_or(0, |s| s.wrong);
-            if wrong >= policy.max_attempts
-                || self.strange_failures.len() >= policy.max_failures as usize / 2
-            {
-                return nothing;
-            }
-            if right {
-                return self.used_up();
-            }
-            match at.and_then(|at| self.strangers.get_mut(at)) {
-                Some(stranger) => stranger.wrong += 1,
-                None => self.strangers.push(Stranger {
-                    client: answer.client,
-                    wrong: 1,
-                }),
-            }
-            self.strange_failures.push(now);
-            return nothing;
-        };
-
-        if spent || challenge.wrong >= policy.max_attempts {
-            return Judgement::Wrong {
-                attempts_left: Some(0),
-            };
-        }
-        if right {
-            return self.used_up();
-        }
-        challenge.wrong += 1;
-        self.failures.push(now);
-        let of_challenge = policy.max_attempts - challenge.wrong;
-        let of_phone = u32::try_from(policy.max_failures as usize - failed - 1).unwrap_or(0);
-        Judgement::Wrong {
-            attempts_left: Some(of_challenge.min(of_phone)),
-        }
+        judgement
     }
 
     /// When nothing in this record means anything any more, so that it may be dropped.
@@ -317,11 +284,74 @@ impl Record {
         code.into_iter().chain(failures).max().unwrap_or_default()
     }
 
-    /// The code is spent, and its owner has shown who they are: earlier failures are forgiven
-    /// (NIST SP 800-63B §5.2.2 counts consecutive ones).
-    fn used_up(&mut self) -> Judgement {
-        *self = Self::default();
-        Judgement::Right
+    /// An answer from whoever holds `challenge` on the live code, whose tag is `tag`.
+    fn judge_owner(
+        &mut self,
+        challenge: &mut Challenge,
+        answer: &Answer,
+        tag: Tag,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Judgement {
+        let of_phone = self.failures_left(policy);
+        if of_phone == 0 || challenge.wrong >= policy.max_attempts {
+            return Judgement::Wrong {
+                attempts_left: Some(0),
+            };
+        }
+        if answer.tags.contains(&tag) {
+            return Judgement::Right;
+        }
+        challenge.wrong += 1;
+        self.failures.push(now);
+        let of_challenge = policy.max_attempts - challenge.wrong;
+        Judgement::Wrong {
+            attempts_left: Some(of_challenge.min(of_phone - 1)),
+        }
+    }
+
+    /// An answer from a client that holds no challenge on this code, or names none.
+    fn judge_stranger(
+        &mut self,
+        live: &Live,
+        answer: &Answer,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Judgement {
+        if policy.require_challenge
+            || !policy.is_answerable(live)
+            || self.failures_left(policy) == 0
+            || self.strange_failures.len() >= policy.max_failures as usize / 2
+        {
+            return NOTHING;
+        }
+        let mut strangers = self.strangers.iter_mut();
+        let known = strangers.find(|stranger| stranger.client == answer.client);
+        if known
+            .as_ref()
+            .is_some_and(|stranger| stranger.wrong >= policy.max_attempts)
+        {
+            return NOTHING;
+        }
+        if answer.tags.contains(&live.tag) {
+            return Judgement::Right;
+        }
+        match known {
+            Some(stranger) => stranger.wrong += 1,
+            None => self.strangers.push(Stranger {
+                client: answer.client,
+                wrong: 1,
+            }),
+        }
+        self.strange_failures.push(now);
+        NOTHING
+    }
+
+    /// Wrong answers that may yet be judged within [`FAILURE_WINDOW`].
+    fn failures_left(&self, policy: &Policy) -> u32 {
+        let failed = self.failures.len() + self.strange_failures.len();
+        let failed = u32::try_from(failed).unwrap_or(u32::MAX);
+        policy.max_failures.saturating_sub(failed)
     }
 
     fn forget_old_failures(&mut self, now: Timestamp) {

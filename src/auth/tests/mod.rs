@@ -4,6 +4,7 @@ pub mod stage;
 
 mod audit;
 mod browser;
+mod clocks;
 mod codes;
 mod contract;
 mod limits;

@@ -179,8 +179,7 @@ impl Model {
                 assert_eq!(stage.revoke(account(whose), which).await, expected);
             }
             Ask::List { whose } => {
-                let mut expected = self.living(whose, now);
-                expected.sort_by_key(|(id, s)| (std::cmp::Reverse(s.last_seen_at), *id));
+                let expected = self.living(whose, now);
                 let listed = stage.store.sessions(account(whose), SESSION).await.unwrap();
                 assert_eq!(listed, expected);
             }
@@ -248,10 +247,10 @@ impl Model {
         }
         self.opened.push(login.id);
         let mut others = self.living(whose, now);
-        others.sort_by_key(|(id, s)| (s.last_seen_at, *id));
         while others.len() >= SESSION.max_per_subject as usize {
-            let (oldest, _) = others.remove(0);
-            self.end(oldest, now);
+            if let Some((unused, _)) = others.pop() {
+                self.end(unused, now);
+            }
         }
         let (device_info, ip) = (login.device_info.clone(), login.ip.clone());
         let opened = session::Record::open(login.id, device_info, ip, &SESSION, now);
@@ -304,12 +303,15 @@ impl Model {
         self.revoked.insert(id, now + ACCESS_TTL);
     }
 
+    /// In the order in which they are listed.
     fn living(&self, whose: u8, now: Timestamp) -> Vec<(SessionId, Session)> {
         let of_account = self.sessions.iter().filter(|(_, (of, _))| *of == whose);
-        of_account
+        let mut living: Vec<_> = of_account
             .filter(|(_, (_, record))| record.session.ends_at(&SESSION) > now)
             .map(|(id, (_, record))| (*id, record.session.clone()))
-            .collect()
+            .collect();
+        living.sort_by_key(|(id, session)| (std::cmp::Reverse(session.last_seen_at), *id));
+        living
     }
 
     /// One of the sessions that are or were, or one that never was.

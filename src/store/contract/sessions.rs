@@ -113,6 +113,17 @@ pub async fn the_login_above_the_maximum_ends_the_session_unused_for_longest(sta
         assert!(!stage.is_revoked(id));
     }
     assert_eq!(stage.sessions(BOB).await, [elsewhere]);
+
+    // Of those that were seen at the same moment, the one that stands last in the list.
+    for n in [7, 8] {
+        stage.open(n, BOB).await;
+    }
+    assert_eq!(stage.sessions(BOB).await, [7, 8, 9].map(session_id));
+    stage.open(6, BOB).await;
+    assert_eq!(stage.sessions(BOB).await, [6, 7, 8].map(session_id));
+    stage.open(5, BOB).await;
+    assert_eq!(stage.sessions(BOB).await, [5, 6, 7].map(session_id));
+    assert!(stage.is_revoked(elsewhere) && stage.is_revoked(session_id(8)));
 }
 
 pub async fn an_ended_session_does_not_count_against_the_maximum(stage: Stage) {

@@ -1,13 +1,15 @@
 //! The sweep: forgets what is dead, a few rows at a time; knows no verb and no thread.
 //!
-//! It walks over every table row by row and begins again at the end. A verb adds at most a few
-//! rows, and each verb makes the sweep look at more rows than that, so the dead never outnumber
-//! the living by much however busy it is, and no transaction is held up for long.
+//! It walks over every table row by row and begins again at the end. For every row that is written
+//! it looks at [`PACE`] rows of the same table, so that a table can grow by one part in `PACE` while
+//! it is walked over once: the dead never outnumber a third of the living, however busy it is, and
+//! no transaction is held up for long.
 
 use super::{fault::Fault, step::Step, tables::Cursor};
 
-/// Rows of each table that are looked at for every verb.
-const ROWS_PER_VERB: usize = 8;
+/// Rows of a table that are looked at for every row that is written there; at least so many of
+/// each table for every verb.
+const PACE: usize = 4;
 
 /// Rows of each table that are looked at when nothing else is to be done.
 const ROWS_WHEN_IDLE: usize = 1024;
@@ -21,18 +23,21 @@ pub struct Sweep {
 }
 
 impl Sweep {
-    /// Goes on for as many rows as `verbs` verbs deserve.
+    /// Goes on for as many rows as `verbs` verbs, and what they have written, deserve.
     pub fn go_on(&mut self, step: &mut Step<'_>, verbs: usize) -> Result<(), Fault> {
         let now = step.now;
-        let rows = match verbs {
+        let rows = |written: usize| match written.max(verbs) {
             0 => ROWS_WHEN_IDLE,
-            some => some * ROWS_PER_VERB,
+            some => some * PACE,
         };
-        for account in step.accounts.dead(&mut self.accounts, rows, now)? {
+        let accounts = rows(step.accounts.written());
+        for account in step.accounts.dead(&mut self.accounts, accounts, now)? {
             step.accounts.remove(&account)?;
         }
-        step.windows.sweep(&mut self.windows, rows, now)?;
-        for session in step.revoked.dead(&mut self.revoked, rows, now)? {
+        let windows = rows(step.windows.written());
+        step.windows.sweep(&mut self.windows, windows, now)?;
+        let revoked = rows(step.revoked.written());
+        for session in step.revoked.dead(&mut self.revoked, revoked, now)? {
             step.revoked.remove(&session)?;
         }
         Ok(())

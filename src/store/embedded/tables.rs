@@ -31,6 +31,8 @@ pub const EVENTS: TableDefinition<'_, (&Key, u32), u64> = TableDefinition::new("
 pub struct Records<'t, T> {
     table: Table<'t, &'static Key, &'static [u8]>,
     name: &'static str,
+    /// Rows that were put here in this transaction, and whether there was any change at all.
+    written: usize,
     changed: bool,
     of: PhantomData<fn() -> T>,
 }
@@ -49,6 +51,7 @@ impl<'t, T: Serialize + DeserializeOwned> Records<'t, T> {
         Ok(Self {
             table: transaction.open_table(definition)?,
             name,
+            written: 0,
             changed: false,
             of: PhantomData,
         })
@@ -70,6 +73,7 @@ impl<'t, T: Serialize + DeserializeOwned> Records<'t, T> {
     pub fn put(&mut self, key: &Key, dead_at: Timestamp, record: &T) -> Result<(), Fault> {
         let row = encode(dead_at, record).ok_or(self.unreadable())?;
         self.table.insert(key, row.as_slice())?;
+        self.written += 1;
         self.changed = true;
         Ok(())
     }
@@ -114,7 +118,12 @@ impl<'t, T: Serialize + DeserializeOwned> Records<'t, T> {
         Ok(self.table.len()?)
     }
 
-    /// Whether anything was written.
+    /// How many rows were written in this transaction.
+    pub const fn written(&self) -> usize {
+        self.written
+    }
+
+    /// Whether anything was written or removed.
     pub const fn changed(&self) -> bool {
         self.changed
     }

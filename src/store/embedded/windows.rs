@@ -137,6 +137,11 @@ impl<'t> Windows<'t> {
         Ok(())
     }
 
+    /// How many windows were or will be written in this transaction.
+    pub fn written(&self) -> usize {
+        self.rows.written() + self.taken.len()
+    }
+
     /// How many rows there are, the dead ones included.
     pub fn len(&self) -> Result<u64, Fault> {
         Ok(self.rows.len()? + self.events.len()?)

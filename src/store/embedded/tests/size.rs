@@ -5,7 +5,10 @@ use std::time::Duration;
 use super::{in_memory_stage, spec};
 use crate::{
     clock::Clock,
-    domain::account::AccountKey,
+    domain::{
+        account::AccountKey,
+        quota::{Bucket, Charge},
+    },
     store::{
         Backend, Error, Revoke, Rotated, Spec, Store,
         contract::{
@@ -74,18 +77,28 @@ async fn the_sweep_forgets_all_that_is_dead_and_nothing_that_lives() {
 async fn dead_rows_never_pile_up_however_busy_it_is() {
     let stage = in_memory_stage().await;
     let mut most = 0;
-    for n in 0..20_000_u64 {
-        let mut key = [0; 16];
-        key[..8].copy_from_slice(&n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
+    for n in 0..10_000_u64 {
+        let key = |which: u8| {
+            let mut key = [which; 16];
+            key[..8].copy_from_slice(&n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
+            key
+        };
+        // Whoever wants to fill it comes with a new number from a new network each time.
+        let charges = (1..=4).map(|which| Charge {
+            bucket: Bucket(key(which)),
+            ..charge(0, 3, OTP.ttl)
+        });
+        let (account, charges) = (AccountKey(key(0)), charges.collect());
         let sent = stage
             .store
-            .start_challenge(AccountKey(key), start(1, n), vec![], *OTP);
+            .start_challenge(account, start(1, n), charges, *OTP);
         sent.await.unwrap();
-        // A code lives for a thousand sends.
-        stage.clock.advance(OTP.ttl / 1000);
+        // A code and its windows live for five hundred sends.
+        stage.clock.advance(OTP.ttl / 500);
         most = most.max(stage.store.figures().rows());
     }
-    assert!(most < 1_500, "{most}");
+    // One account and four windows for each of them, and a third of it on top.
+    assert!(most < 500 * 5 * 4 / 3 + 100, "{most}");
 }
 
 #[tokio::test]
