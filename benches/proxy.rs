@@ -18,7 +18,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use clap::Parser;
 use otp_gateway::{
-    Algorithm, Clock, Grant, Keyring, Master, Masters, Secret, SessionId, TokenSpec, Tokens,
+    Algorithm, Clock, Grant, Keyring, Masters, Secret, SessionId, TokenSpec, Tokens,
 };
 use tempfile::TempDir;
 use tokio::{
@@ -85,8 +85,7 @@ fn requests(keys: &Path, algorithm: Algorithm) -> Vec<Bytes> {
         leeway: Duration::ZERO,
         extra_claims: serde_json::Map::new(),
     };
-    let master = Master::new(&Secret::new([7; 32])).expect("long enough");
-    let masters = Masters::new(master, Vec::new());
+    let masters = Masters::of(&Secret::new([7; 32])).expect("long enough");
     let tokens = Tokens::new(spec, &masters, Arc::new(ArcSwap::from_pointee(ring)));
     let request = |person: u64| {
         let mut id = [0; 16];

@@ -204,6 +204,7 @@ impl Caller {
             client: ClientKey([1; 8]),
             nonce: Nonce(self.key(6)),
             secret: MASTER.id(),
+            known: vec![MASTER.id()],
             tag: Tag(self.key(7)),
         }
     }

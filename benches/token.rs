@@ -10,7 +10,7 @@ use std::{hint::black_box, sync::Arc, time::Duration};
 use arc_swap::ArcSwap;
 use criterion::{Criterion, criterion_group, criterion_main};
 use otp_gateway::{
-    Algorithm, Grant, Keyring, Master, Masters, Secret, SessionId, Timestamp, TokenSpec, Tokens,
+    Algorithm, Grant, Keyring, Masters, Secret, SessionId, Timestamp, TokenSpec, Tokens,
 };
 
 const ALGORITHMS: [Algorithm; 4] = [
@@ -32,13 +32,9 @@ fn tokens(algorithm: Algorithm) -> Tokens {
         leeway: Duration::from_secs(30),
         extra_claims: serde_json::Map::new(),
     };
-    let master = Master::new(&Secret::new([7; 32])).expect("long enough");
+    let masters = Masters::of(&Secret::new([7; 32])).expect("long enough");
     let keys = Keyring::ephemeral(algorithm).expect("a key");
-    Tokens::new(
-        spec,
-        &Masters::new(master, Vec::new()),
-        Arc::new(ArcSwap::from_pointee(keys)),
-    )
+    Tokens::new(spec, &masters, Arc::new(ArcSwap::from_pointee(keys)))
 }
 
 fn grant() -> Grant {

@@ -22,8 +22,8 @@ use axum::{
 };
 use otp_gateway::{
     AuthService, AuthenticateLayer, Backend, Browsers, Client, Clock, Console, Gate, IdentityLayer,
-    IdentityNames, Keyring, Master, Masters, Metrics, Outbox, Parts, Principal, Scheme, Secret,
-    Sms, Store, StoreSpec, Tokens, config::Loaded,
+    IdentityNames, Keyring, Masters, Metrics, Outbox, Parts, Principal, Scheme, Secret, Sms, Store,
+    StoreSpec, Tokens, config::Loaded,
 };
 use tower::{ServiceBuilder, ServiceExt};
 
@@ -48,7 +48,7 @@ pub async fn app(sms: Sms, secret: &Secret) -> Result<Router, Box<dyn Error>> {
     let live = settings.config.live;
     let clock = Clock::System;
     let metrics = Metrics::new();
-    let masters = Arc::new(Masters::new(Master::new(secret)?, Vec::new()));
+    let masters = Arc::new(Masters::of(secret)?);
     let keys = Keyring::ephemeral(live.keys.algorithm)?;
     let tokens = Tokens::new(live.tokens, &masters, Arc::new(ArcSwap::from_pointee(keys)));
     let store = StoreSpec {

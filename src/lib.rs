@@ -128,7 +128,7 @@ pub use crate::{
         peer::{Client, Scheme},
     },
     observe::metrics::Metrics,
-    secret::{Master, Masters, Secret},
+    secret::{Master, Masters, Pseudonyms, Secret},
     sms::{Sms, console::Console, outbox::Outbox},
     store::{
         Backend, Spec as StoreSpec, Store,

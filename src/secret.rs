@@ -21,42 +21,56 @@ pub enum Purpose {
     OtpCode,
     /// Turns a code into the tag that the store compares.
     AnswerTag,
-    /// Turns a subject into the key under which the store knows it.
-    AccountKey,
-    /// Turns a client address into the key under which the store counts it.
-    ClientKey,
-    /// Turns a phone number into the `sub` claim.
-    Subject,
-    /// Signs refresh tokens.
-    RefreshToken,
 }
 
-/// Names one master secret without telling anything about it.
+/// What a lasting name stands for. Each kind has its own label, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// A subject, in the store.
+    Account,
+    /// A client's network, and whatever else is counted, in the store.
+    Client,
+    /// Who somebody is (`sub`), for everybody.
+    Subject,
+}
+
+/// Names one secret without telling anything about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SecretId([u8; 4]);
 
-/// One master secret and the keys derived from it.
+/// One master secret and the keys derived from it: for what lives for a while, and can be made
+/// again with another secret.
 pub struct Master {
     id: SecretId,
     otp_code: hmac::Key,
     answer_tag: hmac::Key,
-    account_key: hmac::Key,
-    client_key: hmac::Key,
-    subject: hmac::Key,
     refresh_token: Secret,
 }
 
-/// The master secrets, newest first, never none.
-#[derive(Debug)]
-pub struct Masters {
-    newest: Master,
-    older: Vec<Master>,
+/// The names that must never change, since apps and the store know people by them. They follow
+/// from one secret that stays when master secrets come and go.
+#[derive(Clone)]
+pub struct Pseudonyms {
+    id: SecretId,
+    account: hmac::Key,
+    client: hmac::Key,
+    subject: hmac::Key,
 }
 
-/// Why a master secret was refused.
+/// The master secrets, and what lasting names follow from. The first secret makes everything new,
+/// all of them are accepted: so gateways that learn of a new one at different times understand
+/// each other, if it stands behind the old one everywhere before it stands in front anywhere.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Masters {
+    current: Master,
+    others: Vec<Master>,
+    pseudonyms: Pseudonyms,
+}
+
+/// Why a secret was refused.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a master secret needs at least {} bytes, this one has {found}",
+    "a secret needs at least {} bytes, this one has {found}",
     Master::MIN_BYTES
 )]
 pub struct TooShort {
@@ -95,11 +109,23 @@ impl Purpose {
         match self {
             Self::OtpCode => b"otp-gateway/v1/otp-code",
             Self::AnswerTag => b"otp-gateway/v1/answer-tag",
-            Self::AccountKey => b"otp-gateway/v1/account-key",
-            Self::ClientKey => b"otp-gateway/v1/client-key",
-            Self::Subject => b"otp-gateway/v1/subject",
-            Self::RefreshToken => b"otp-gateway/v1/refresh-token",
         }
+    }
+}
+
+impl Named {
+    const fn label(self) -> &'static [u8] {
+        match self {
+            Self::Account => b"otp-gateway/v1/account-key",
+            Self::Client => b"otp-gateway/v1/client-key",
+            Self::Subject => b"otp-gateway/v1/subject",
+        }
+    }
+}
+
+impl SecretId {
+    fn of(secret: &Secret) -> Self {
+        Self(derive(secret, b"otp-gateway/v1/id"))
     }
 }
 
@@ -115,21 +141,12 @@ impl Master {
 
     /// Derives all keys of one master secret (HKDF-SHA-256, RFC 5869).
     pub fn new(secret: &Secret) -> Result<Self, TooShort> {
-        let found = secret.expose().len();
-        if found < Self::MIN_BYTES {
-            return Err(TooShort { found });
-        }
-        let mac = |purpose: Purpose| {
-            hmac::Key::new(hmac::HMAC_SHA256, &derive::<32>(secret, purpose.label()))
-        };
+        long_enough(secret)?;
         Ok(Self {
-            id: SecretId(derive(secret, b"otp-gateway/v1/id")),
-            otp_code: mac(Purpose::OtpCode),
-            answer_tag: mac(Purpose::AnswerTag),
-            account_key: mac(Purpose::AccountKey),
-            client_key: mac(Purpose::ClientKey),
-            subject: mac(Purpose::Subject),
-            refresh_token: Secret::new(derive::<32>(secret, Purpose::RefreshToken.label())),
+            id: SecretId::of(secret),
+            otp_code: mac(secret, Purpose::OtpCode.label()),
+            answer_tag: mac(secret, Purpose::AnswerTag.label()),
+            refresh_token: Secret::new(derive::<32>(secret, b"otp-gateway/v1/refresh-token")),
         })
     }
 
@@ -143,15 +160,6 @@ impl Master {
         let key = match purpose {
             Purpose::OtpCode => &self.otp_code,
             Purpose::AnswerTag => &self.answer_tag,
-            Purpose::AccountKey => &self.account_key,
-            Purpose::ClientKey => &self.client_key,
-            Purpose::Subject => &self.subject,
-            Purpose::RefreshToken => {
-                return hmac_of(
-                    &hmac::Key::new(hmac::HMAC_SHA256, self.refresh_token.expose()),
-                    input,
-                );
-            }
         };
         hmac_of(key, input)
     }
@@ -162,6 +170,14 @@ impl Master {
     }
 }
 
+impl PartialEq for Master {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Eq for Master {}
+
 impl fmt::Debug for Master {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Master")
@@ -170,30 +186,97 @@ impl fmt::Debug for Master {
     }
 }
 
+impl Pseudonyms {
+    /// Derives what names follow from; the secret is as long as a master secret.
+    pub fn new(secret: &Secret) -> Result<Self, TooShort> {
+        long_enough(secret)?;
+        Ok(Self {
+            id: SecretId::of(secret),
+            account: mac(secret, Named::Account.label()),
+            client: mac(secret, Named::Client.label()),
+            subject: mac(secret, Named::Subject.label()),
+        })
+    }
+
+    /// The name of this secret. Of two gateways that do not agree in it neither knows the people
+    /// of the other.
+    pub const fn id(&self) -> SecretId {
+        self.id
+    }
+
+    /// The name of what `input` says (HMAC-SHA-256): always the same, and no way back.
+    pub fn name(&self, named: Named, input: &[&[u8]]) -> [u8; 32] {
+        let key = match named {
+            Named::Account => &self.account,
+            Named::Client => &self.client,
+            Named::Subject => &self.subject,
+        };
+        hmac_of(key, input)
+    }
+}
+
+impl PartialEq for Pseudonyms {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Eq for Pseudonyms {}
+
+impl fmt::Debug for Pseudonyms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pseudonyms")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Masters {
-    /// From the newest secret and those it replaced.
-    pub const fn new(newest: Master, older: Vec<Master>) -> Self {
-        Self { newest, older }
+    /// From the secret that makes everything new, those that are accepted as well, and what names
+    /// follow from.
+    pub const fn new(current: Master, others: Vec<Master>, pseudonyms: Pseudonyms) -> Self {
+        Self {
+            current,
+            others,
+            pseudonyms,
+        }
+    }
+
+    /// One secret for everything, as most gateways begin.
+    pub fn of(secret: &Secret) -> Result<Self, TooShort> {
+        let (master, pseudonyms) = (Master::new(secret)?, Pseudonyms::new(secret)?);
+        Ok(Self::new(master, Vec::new(), pseudonyms))
+    }
+
+    /// The same with other names.
+    #[must_use]
+    pub fn with(self, pseudonyms: Pseudonyms) -> Self {
+        Self { pseudonyms, ..self }
     }
 
     /// The secret that makes everything new.
-    pub const fn newest(&self) -> &Master {
-        &self.newest
+    pub const fn current(&self) -> &Master {
+        &self.current
     }
 
-    /// The secret that names lasting things (subjects, phone keys), so that adding a newer one renames nobody.
-    pub fn oldest(&self) -> &Master {
-        self.older.last().unwrap_or(&self.newest)
+    /// What lasting names follow from.
+    pub const fn pseudonyms(&self) -> &Pseudonyms {
+        &self.pseudonyms
     }
 
-    /// The secret of that name, if it is still among them.
+    /// The secret of that name, if it is still accepted.
     pub fn find(&self, id: SecretId) -> Option<&Master> {
         self.iter().find(|master| master.id == id)
     }
 
-    /// All of them, newest first.
+    /// All that are accepted, the current one first.
     pub fn iter(&self) -> impl Iterator<Item = &Master> {
-        std::iter::once(&self.newest).chain(&self.older)
+        std::iter::once(&self.current).chain(&self.others)
+    }
+
+    /// The names of all that are accepted.
+    pub fn ids(&self) -> Vec<SecretId> {
+        self.iter().map(Master::id).collect()
     }
 }
 
@@ -219,6 +302,17 @@ fn derive<const N: usize>(secret: &Secret, label: &[u8]) -> [u8; N] {
     out
 }
 
+fn long_enough(secret: &Secret) -> Result<(), TooShort> {
+    match secret.expose().len() {
+        found if found < Master::MIN_BYTES => Err(TooShort { found }),
+        _ => Ok(()),
+    }
+}
+
+fn mac(secret: &Secret, label: &[u8]) -> hmac::Key {
+    hmac::Key::new(hmac::HMAC_SHA256, &derive::<32>(secret, label))
+}
+
 fn hmac_of(key: &hmac::Key, input: &[&[u8]]) -> [u8; 32] {
     let mut context = hmac::Context::with_key(key);
     for part in input {
@@ -235,44 +329,85 @@ fn hmac_of(key: &hmac::Key, input: &[&[u8]]) -> [u8; 32] {
 mod tests {
     use super::*;
 
-    fn master(byte: u8) -> Master {
-        Master::new(&Secret::new([byte; 32])).expect("32 bytes are enough")
+    fn secret(byte: u8) -> Secret {
+        Secret::new([byte; 32])
+    }
+
+    fn masters(bytes: &[u8]) -> Masters {
+        let mut all = bytes
+            .iter()
+            .map(|byte| Master::new(&secret(*byte)).unwrap());
+        let current = all.next().unwrap();
+        Masters::new(current, all.collect(), Pseudonyms::new(&secret(9)).unwrap())
     }
 
     #[test]
     fn a_secret_never_shows_its_bytes() {
         assert_eq!(format!("{:?}", Secret::new(*b"hunter2")), "Secret(…)");
-        let shown = format!("{:?}", Masters::new(master(1), vec![master(2)]));
+        let shown = format!("{:?}", masters(&[1, 2]));
         assert!(!shown.contains("1, 1") && !shown.contains("Key"), "{shown}");
     }
 
     #[test]
     fn every_purpose_and_every_secret_has_its_own_key() {
-        let purposes = [
-            Purpose::OtpCode,
-            Purpose::AnswerTag,
-            Purpose::AccountKey,
-            Purpose::ClientKey,
-            Purpose::Subject,
-            Purpose::RefreshToken,
-        ];
         let mut seen = std::collections::HashSet::new();
-        for master in [master(1), master(2)] {
+        for secret in [secret(1), secret(2)] {
+            let masters = Masters::of(&secret).unwrap();
+            let master = masters.current();
             assert_ne!(master.refresh_key().expose(), &[0; 32]);
             assert!(seen.insert(master.refresh_key().expose().to_vec()));
-            for purpose in purposes {
+            for purpose in [Purpose::OtpCode, Purpose::AnswerTag] {
                 assert!(seen.insert(master.prf(purpose, &[b"x"]).to_vec()));
+            }
+            for named in [Named::Account, Named::Client, Named::Subject] {
+                assert!(seen.insert(masters.pseudonyms().name(named, &[b"x"]).to_vec()));
             }
         }
     }
 
+    /// These very bytes are in stores and in the databases of apps.
+    #[test]
+    fn names_are_what_they_have_always_been() {
+        let pseudonyms = Pseudonyms::new(&secret(7)).unwrap();
+        let begins = |named| {
+            let name = pseudonyms.name(named, &[b"+14155550100"]);
+            format!(
+                "{:02x}{:02x}{:02x}{:02x}",
+                name[0], name[1], name[2], name[3]
+            )
+        };
+        assert_eq!(begins(Named::Account), "a2375f69");
+        assert_eq!(begins(Named::Client), "d81f8bd6");
+        assert_eq!(begins(Named::Subject), "1ad1507b");
+    }
+
+    #[test]
+    fn master_secrets_come_and_go_without_renaming_anybody() {
+        let name = |masters: &Masters| masters.pseudonyms().name(Named::Subject, &[b"x"]);
+        let began = masters(&[1]);
+        for later in [&[1, 2][..], &[2, 1], &[2]] {
+            assert_eq!(name(&masters(later)), name(&began));
+        }
+        assert_ne!(name(&Masters::of(&secret(1)).unwrap()), name(&began));
+    }
+
+    #[test]
+    fn the_first_secret_is_the_current_one_and_all_are_found() {
+        let masters = masters(&[2, 1]);
+        let [two, one] = [2, 1].map(|byte| Master::new(&secret(byte)).unwrap().id());
+        assert_eq!(masters.current().id(), two);
+        assert_eq!(masters.ids(), [two, one]);
+        assert_eq!(masters.find(one).map(Master::id), Some(one));
+        assert!(masters.find(masters.pseudonyms().id()).is_none());
+    }
+
     #[test]
     fn parts_of_the_input_cannot_be_shifted_into_each_other() {
-        let m = master(1);
-        assert_ne!(
-            m.prf(Purpose::AccountKey, &[b"ab", b"c"]),
-            m.prf(Purpose::AccountKey, &[b"a", b"bc"])
-        );
+        let masters = masters(&[1]);
+        let name = |input: &[&[u8]]| masters.pseudonyms().name(Named::Account, input);
+        assert_ne!(name(&[b"ab", b"c"]), name(&[b"a", b"bc"]));
+        let prf = |input: &[&[u8]]| masters.current().prf(Purpose::AnswerTag, input);
+        assert_ne!(prf(&[b"ab", b"c"]), prf(&[b"a", b"bc"]));
     }
 
     #[test]
@@ -282,9 +417,8 @@ mod tests {
 
     #[test]
     fn a_short_master_secret_is_refused() {
-        assert_eq!(
-            Master::new(&Secret::new([7; 31])).err(),
-            Some(TooShort { found: 31 })
-        );
+        let short = Secret::new([7; 31]);
+        assert_eq!(Master::new(&short).err(), Some(TooShort { found: 31 }));
+        assert_eq!(Pseudonyms::new(&short).err(), Some(TooShort { found: 31 }));
     }
 }

@@ -133,7 +133,7 @@ fn for_development(config: &Config) -> Vec<&'static str> {
         .iter()
         .any(|upstream| upstream.servers.contains(&Server::Demo));
     let secret = match fixed.secret {
-        MasterSecret::Kept(_) => Some("a secret that the first run made"),
+        MasterSecret::Kept { .. } => Some("a secret that the first run made"),
         MasterSecret::Given(_) => None,
     };
     let codes = match live.sms {

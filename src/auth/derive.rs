@@ -1,7 +1,7 @@
 //! Everything that is derived from the master secrets; knows nothing of where the results are kept.
 //!
-//! What lasts (the names of accounts, clients, counters and subjects) comes from the oldest secret,
-//! so that adding a newer one renames nobody. A code comes from the secret its challenge names.
+//! What lasts (the names of accounts, clients, counters and subjects) comes from the pseudonym
+//! secret, so that a new master secret renames nobody. A code comes from the secret its challenge names.
 
 use crate::{
     auth::spec::SubjectKind,
@@ -13,7 +13,7 @@ use crate::{
         session::Id,
     },
     net::peer::Client,
-    secret::{Master, Masters, Purpose},
+    secret::{Master, Masters, Named, Purpose},
 };
 
 /// The code that belongs to `nonce`: uniform over all codes of this length, and the same each time.
@@ -47,7 +47,7 @@ pub fn tags(masters: &Masters, phone: &Phone, code: &Code) -> Vec<Tag> {
 /// The name under which the store knows `subject`. Whoever holds a token of theirs can derive it.
 pub fn account_key(masters: &Masters, subject: &str) -> AccountKey {
     let input = subject.as_bytes();
-    AccountKey(first(&masters.oldest().prf(Purpose::AccountKey, &[input])))
+    AccountKey(first(&masters.pseudonyms().name(Named::Account, &[input])))
 }
 
 /// The name under which the store knows the client's network.
@@ -55,8 +55,8 @@ pub fn client_key(masters: &Masters, client: &Client) -> ClientKey {
     let input = client.network().to_string();
     ClientKey(first(
         &masters
-            .oldest()
-            .prf(Purpose::ClientKey, &[input.as_bytes()]),
+            .pseudonyms()
+            .name(Named::Client, &[input.as_bytes()]),
     ))
 }
 
@@ -83,7 +83,7 @@ pub fn subject(masters: &Masters, kind: SubjectKind, phone: &Phone) -> String {
     match kind {
         SubjectKind::Derived => {
             let input = phone.as_e164().as_bytes();
-            Id(first(&masters.oldest().prf(Purpose::Subject, &[input]))).to_string()
+            Id(first(&masters.pseudonyms().name(Named::Subject, &[input]))).to_string()
         }
         SubjectKind::Phone => phone.as_e164().to_owned(),
     }
@@ -93,8 +93,8 @@ pub fn subject(masters: &Masters, kind: SubjectKind, phone: &Phone) -> String {
 /// keeps these names apart from theirs.
 fn bucket(masters: &Masters, limit: &Limit, subject: &str) -> Bucket {
     let limit = limit.to_string();
-    Bucket(first(&masters.oldest().prf(
-        Purpose::ClientKey,
+    Bucket(first(&masters.pseudonyms().name(
+        Named::Client,
         &[b"bucket", limit.as_bytes(), subject.as_bytes()],
     )))
 }
@@ -117,7 +117,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        auth::tests::stage::{limit, master, phone},
+        auth::tests::stage::{limit, master, masters, phone},
         net::peer::Scheme,
     };
 
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_tried_with_every_secret() {
-        let masters = Masters::new(master(3), vec![master(2), master(1)]);
+        let masters = masters(&[3, 2, 1]);
         let (phone, code) = (phone("+16502530000"), code_of("123456"));
         let tags = tags(&masters, &phone, &code);
         for byte in 1..=3 {
@@ -230,9 +230,9 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_secret_renames_nobody() {
-        let before = Masters::new(master(1), vec![]);
-        let after = Masters::new(master(2), vec![master(1)]);
+    fn a_new_secret_renames_nobody() {
+        let before = masters(&[1]);
+        let after = masters(&[2]);
         let (phone, client) = (phone("+16502530000"), client("192.0.2.1"));
         let limits = [limit(3, Duration::from_mins(30), Per::Phone)];
         assert_eq!(account_key(&before, "a"), account_key(&after, "a"));
@@ -247,7 +247,7 @@ mod tests {
 
     #[test]
     fn a_subject_tells_nothing_of_the_number_unless_it_is_meant_to() {
-        let masters = Masters::new(master(1), vec![]);
+        let masters = masters(&[1]);
         let phone = phone("+16502530000");
         let derived = subject(&masters, SubjectKind::Derived, &phone);
         assert!(derived.len() == 32 && derived.bytes().all(|b| b.is_ascii_hexdigit()));
@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn a_limit_counts_whom_it_names() {
-        let masters = Masters::new(master(1), vec![]);
+        let masters = masters(&[1]);
         let bucket = |per, number: &str, ip: &str| {
             let limits = [limit(3, Duration::from_mins(30), per)];
             charges(&masters, &limits, &phone(number), &client(ip))[0].bucket
@@ -307,7 +307,7 @@ mod tests {
             a in (1u32..9, 1u64..9, 0usize..4),
             b in (1u32..9, 1u64..9, 0usize..4),
         ) {
-            let masters = Masters::new(master(1), vec![]);
+            let masters = masters(&[1]);
             let [a, b] = [a, b].map(|(max, mins, per)| {
                 let per = [Per::Phone, Per::Ip, Per::Country, Per::All][per];
                 limit(max, Duration::from_mins(mins), per)

@@ -60,7 +60,7 @@ fn findings(root: &Section<'_>, subject: &Subject<'_>) -> Vec<Problem> {
             Some("put TLS in front, name it in `trusted_proxies` or say `public_url = \"https://…\"`".to_owned()),
         ));
     }
-    if let MasterSecret::Kept(file) = &subject.server.secret {
+    if let MasterSecret::Kept { file, .. } = &subject.server.secret {
         let what = format!(
             "the master secret is made by the first run and kept in {}",
             file.display()

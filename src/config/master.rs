@@ -12,16 +12,21 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 
 use crate::{
     config::{item::Item, problem::Reported, value::Value},
-    secret::{Master, Masters, Secret, TooShort},
+    secret::{Masters, Pseudonyms, Secret, TooShort},
 };
 
-/// Where the master secrets come from.
-#[derive(Debug, Clone)]
+/// Where the master secrets come from. Two are the same when nothing derived from them differs.
+#[derive(Debug, Clone, PartialEq)]
 pub enum MasterSecret {
     /// From the configuration.
     Given(Arc<Masters>),
-    /// From this file, which the first run makes.
-    Kept(PathBuf),
+    /// One, from a file that the first run makes.
+    Kept {
+        /// Which.
+        file: PathBuf,
+        /// What names follow from, unless it is the kept secret itself.
+        pseudonyms: Option<Box<Pseudonyms>>,
+    },
 }
 
 /// Why the kept secret could not be had.
@@ -46,28 +51,31 @@ pub enum KeptError {
 }
 
 impl MasterSecret {
-    /// The file in the data directory.
-    pub fn kept_in(data_dir: &Path) -> Self {
-        Self::Kept(data_dir.join("master.secret"))
+    /// The file in the data directory. Names follow from the secret in it unless `pseudonyms` says otherwise.
+    pub fn kept_in(data_dir: &Path, pseudonyms: Option<Pseudonyms>) -> Self {
+        Self::Kept {
+            file: data_dir.join("master.secret"),
+            pseudonyms: pseudonyms.map(Box::new),
+        }
     }
 
     /// The secrets, without making any.
     pub fn read(&self) -> Result<Arc<Masters>, KeptError> {
         match self {
             Self::Given(masters) => Ok(Arc::clone(masters)),
-            Self::Kept(file) => {
+            Self::Kept { file, pseudonyms } => {
                 let text = fs::read_to_string(file).map_err(|source| KeptError::Io {
                     file: file.clone(),
                     source,
                 })?;
-                masters(file, &text)
+                masters(file, &text, pseudonyms.as_deref())
             }
         }
     }
 
     /// The secrets; when they are to be kept and there are none yet, `random` becomes the first.
     pub fn read_or_make(&self, random: [u8; 32]) -> Result<Arc<Masters>, KeptError> {
-        let Self::Kept(file) = self else {
+        let Self::Kept { file, pseudonyms } = self else {
             return self.read();
         };
         let failed = |source| KeptError::Io {
@@ -76,31 +84,10 @@ impl MasterSecret {
         };
         let text = BASE64_URL_SAFE_NO_PAD.encode(random);
         match write_new(file, &text) {
-            Ok(()) => masters(file, &text),
+            Ok(()) => masters(file, &text, pseudonyms.as_deref()),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.read(),
             Err(error) => Err(failed(error)),
         }
-    }
-}
-
-/// Two are the same when nothing derived from them differs.
-impl PartialEq for MasterSecret {
-    fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Given(a), Self::Given(b)) => {
-                a.iter().map(Master::id).eq(b.iter().map(Master::id))
-            }
-            (Self::Kept(a), Self::Kept(b)) => a == b,
-            (Self::Given(_), Self::Kept(_)) | (Self::Kept(_), Self::Given(_)) => false,
-        }
-    }
-}
-
-impl Value for Master {
-    fn read(item: &Item<'_>) -> Result<Self, Reported> {
-        let secret = Secret::read(item)?;
-        let help = "`openssl rand -base64 32` makes a good one".to_owned();
-        Self::new(&secret).map_err(|error| item.refuse(error, Some(help)))
     }
 }
 
@@ -147,14 +134,20 @@ fn secret(item: &Item<'_>, text: &str) -> Result<Secret, Reported> {
     }
 }
 
-fn masters(file: &Path, text: &str) -> Result<Arc<Masters>, KeptError> {
-    let newest = Master::new(&Secret::new(text.trim().as_bytes())).map_err(|source| {
-        KeptError::TooShort {
-            file: file.to_owned(),
-            source,
-        }
+fn masters(
+    file: &Path,
+    text: &str,
+    pseudonyms: Option<&Pseudonyms>,
+) -> Result<Arc<Masters>, KeptError> {
+    let kept = Secret::new(text.trim().as_bytes());
+    let derived = Masters::of(&kept).map_err(|source| KeptError::TooShort {
+        file: file.to_owned(),
+        source,
     })?;
-    Ok(Arc::new(Masters::new(newest, Vec::new())))
+    Ok(Arc::new(match pseudonyms {
+        Some(pseudonyms) => derived.with(pseudonyms.clone()),
+        None => derived,
+    }))
 }
 
 /// Writes a file that only its owner may read and that appears whole or not at all: it is written
@@ -191,19 +184,15 @@ mod tests {
 
     use super::*;
 
-    fn ids(masters: &Masters) -> Vec<crate::secret::SecretId> {
-        masters.iter().map(Master::id).collect()
-    }
-
     #[test]
     fn the_first_run_makes_a_secret_that_later_runs_keep() {
         let dir = tempfile::tempdir().expect("a directory");
-        let kept = MasterSecret::kept_in(&dir.path().join("data"));
+        let kept = MasterSecret::kept_in(&dir.path().join("data"), None);
         assert!(kept.read().is_err(), "reading alone makes nothing");
         let first = kept.read_or_make([1; 32]).expect("made");
         let later = kept.read_or_make([2; 32]).expect("kept");
-        assert_eq!(ids(&first), ids(&later));
-        assert_eq!(ids(&first), ids(&kept.read().expect("kept")));
+        assert_eq!(first, later);
+        assert_eq!(first, kept.read().expect("kept"));
         let file = dir.path().join("data/master.secret");
         let mode = |path: &Path| {
             fs::metadata(path)
@@ -222,28 +211,27 @@ mod tests {
     #[test]
     fn a_damaged_kept_secret_is_not_replaced() {
         let dir = tempfile::tempdir().expect("a directory");
-        let kept = MasterSecret::kept_in(dir.path());
+        let kept = MasterSecret::kept_in(dir.path(), None);
         fs::write(dir.path().join("master.secret"), "short\n").expect("written");
         let error = kept.read_or_make([1; 32]).expect_err("too short");
         assert!(
-            error.to_string().ends_with(
-                "master.secret: a master secret needs at least 32 bytes, this one has 5"
-            )
+            error
+                .to_string()
+                .ends_with("master.secret: a secret needs at least 32 bytes, this one has 5")
         );
     }
 
     #[test]
-    fn secrets_are_the_same_when_all_of_them_are_in_the_same_order() {
-        let given = |bytes: &[u8]| {
-            let mut all = bytes
-                .iter()
-                .map(|b| Master::new(&Secret::new([*b; 32])).expect("long"));
-            let newest = all.next().expect("one");
-            MasterSecret::Given(Arc::new(Masters::new(newest, all.collect())))
-        };
-        assert_eq!(given(&[1, 2]), given(&[1, 2]));
-        assert_ne!(given(&[1, 2]), given(&[2, 1]));
-        assert_ne!(given(&[1, 2]), given(&[1]));
-        assert_ne!(given(&[1]), MasterSecret::kept_in(Path::new("data")));
+    fn names_follow_from_the_kept_secret_or_from_the_one_that_is_given() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let own = MasterSecret::kept_in(dir.path(), None);
+        let made = own.read_or_make([1; 32]).expect("made");
+        assert_eq!(made.pseudonyms().id(), made.current().id());
+        let given = Pseudonyms::new(&Secret::new([2; 32])).expect("long");
+        let other = MasterSecret::kept_in(dir.path(), Some(given.clone()));
+        let kept = other.read().expect("kept");
+        assert_eq!(kept.pseudonyms(), &given);
+        assert_eq!(kept.ids(), made.ids());
+        assert_ne!(own, other);
     }
 }

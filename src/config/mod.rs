@@ -20,6 +20,7 @@ mod identity;
 mod login;
 mod resolve;
 mod routes;
+mod secrets;
 mod server;
 mod test_numbers;
 mod tokens;

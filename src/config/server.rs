@@ -18,13 +18,13 @@ use crate::{
         item::Item,
         master::MasterSecret,
         problem::Reported,
+        secrets::secrets,
         units::Size,
         url::Origin,
         value::{OneOrMany, Text, Value},
     },
     net::{self, peer::TrustedProxies},
     observe::{access, log},
-    secret::Masters,
     store::{self, Backend},
 };
 
@@ -69,13 +69,13 @@ pub fn server(section: &Section<'_>, listen: Option<SocketAddr>) -> Result<Serve
     let written: Result<OneOrMany<_>, _> = section.read("listen", r#""127.0.0.1:8080""#);
     let public_url = section.read("public_url", r#""""#);
     let data_dir: Result<PathBuf, _> = section.read("data_dir", r#""./data""#);
-    let secret = section.read::<MasterSecrets>("secret", "[]");
+    let kept_in = data_dir.as_deref().unwrap_or(Path::new(""));
+    let secret = secrets(section, kept_in);
     let trusted: Result<Vec<IpNet>, _> = section.read("trusted_proxies", "[]");
     let workers = section.read_within("workers", "0", 0..=1024);
     let access_log = section.read("access_log", "true");
     let limits = limits(&section.section("limits"));
 
-    let data_dir = data_dir?;
     Ok(Server {
         mode: mode?,
         listen: match listen {
@@ -83,11 +83,8 @@ pub fn server(section: &Section<'_>, listen: Option<SocketAddr>) -> Result<Serve
             None => written?.0,
         },
         public_url: public_url?,
-        secret: match secret?.0 {
-            Some(masters) => MasterSecret::Given(Arc::new(masters)),
-            None => MasterSecret::kept_in(&data_dir),
-        },
-        data_dir,
+        secret: secret?,
+        data_dir: data_dir?,
         trusted_proxies: Arc::new(TrustedProxies::new(trusted?)),
         workers: NonZeroUsize::new(workers?),
         access_log: access_log?,
@@ -147,9 +144,6 @@ pub fn store(section: &Section<'_>, data_dir: &Path) -> Result<store::Spec, Repo
     })
 }
 
-/// The master secrets, newest first; none when one is to be made.
-struct MasterSecrets(Option<Masters>);
-
 /// An address, or none.
 struct Door(Option<SocketAddr>);
 
@@ -157,23 +151,6 @@ struct Door(Option<SocketAddr>);
 enum StoreUrl {
     Given(Backend),
     InDataDir,
-}
-
-impl Value for MasterSecrets {
-    fn read(item: &Item<'_>) -> Result<Self, Reported> {
-        if item
-            .elements()
-            .is_some_and(|mut elements| elements.next().is_none())
-        {
-            return Ok(Self(None));
-        }
-        let OneOrMany(masters) = Value::read(item)?;
-        let mut masters = masters.into_iter();
-        let newest = masters.next();
-        Ok(Self(
-            newest.map(|newest| Masters::new(newest, masters.collect())),
-        ))
-    }
 }
 
 impl Text for Door {

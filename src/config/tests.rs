@@ -1,6 +1,7 @@
 //! What whole files lead to: the values they stand for, and the exact words in which an operator is told what is wrong.
 
 use super::*;
+use crate::secret::{Masters, Pseudonyms, Secret};
 
 mod problems;
 mod shown;
@@ -27,7 +28,10 @@ fn an_empty_file_is_a_gateway_without_apps() {
         ["127.0.0.1:8080".parse().expect("an address")]
     );
     assert_eq!(fixed.admin, "127.0.0.1:9090".parse().ok());
-    assert_eq!(fixed.secret, MasterSecret::kept_in(Path::new("./data")));
+    assert_eq!(
+        fixed.secret,
+        MasterSecret::kept_in(Path::new("./data"), None)
+    );
     assert_eq!(
         fixed.store.backend.to_string(),
         "embedded:./data/otp-gateway.redb"
@@ -75,7 +79,10 @@ fn what_follows_from_other_keys_follows_them() {
         "[server]\ndata_dir = '/var/lib/g'\npublic_url = 'https://Login.example.com/'\n\
          trusted_proxies = ['10.0.0.1']\n[otp]\ndefault_country = '+44'\nresend_after = '1m'\n",
     );
-    assert_eq!(fixed.secret, MasterSecret::kept_in(Path::new("/var/lib/g")));
+    assert_eq!(
+        fixed.secret,
+        MasterSecret::kept_in(Path::new("/var/lib/g"), None)
+    );
     assert_eq!(
         fixed.store.backend.to_string(),
         "embedded:/var/lib/g/otp-gateway.redb"
@@ -167,26 +174,58 @@ fn a_secret_comes_from_the_file_the_environment_or_another_file() {
         "without its line end"
     );
     assert_eq!(secret("[{ env = 'MASTER' }]"), plain);
-    let two = secret(&format!("[{{ env = 'MASTER' }}, '{}']", "n".repeat(40)));
-    assert_eq!(two.read().expect("given").iter().count(), 2);
-    assert_ne!(two, plain);
+}
+
+#[test]
+fn names_follow_from_the_only_secret_or_from_the_one_that_is_said() {
+    let [m, n] = ["m", "n"].map(|letter| letter.repeat(32));
+    let pseudonyms = |of: &str| Pseudonyms::new(&Secret::new(of.as_bytes())).expect("long");
+    let masters = |toml: &str| {
+        let secret = config(&format!("[server]\n{toml}")).fixed.secret;
+        secret.read().expect("given")
+    };
+    let one = masters(&format!("secret = '{m}'"));
+    assert_eq!(*one.pseudonyms(), pseudonyms(&m));
+    // All steps of a rotation: added behind, moved to the front, left alone.
+    for (secrets, count) in [
+        (format!("['{m}', '{n}']"), 2),
+        (format!("['{n}', '{m}']"), 2),
+        (format!("'{n}'"), 1),
+    ] {
+        let step = masters(&format!(
+            "secret = {secrets}\npseudonym_secret = {{ env = 'MASTER' }}"
+        ));
+        assert_eq!(*step.pseudonyms(), pseudonyms(&m), "{secrets}");
+        assert_eq!(step.iter().count(), count);
+        let first = if secrets.starts_with("['m") { &m } else { &n };
+        let current = Masters::of(&Secret::new(first.as_bytes())).expect("long");
+        assert_eq!(step.current(), current.current());
+        assert_ne!(step, one);
+    }
+    let kept = config(&format!("server.pseudonym_secret = '{n}'"))
+        .fixed
+        .secret;
+    let expected = MasterSecret::kept_in(Path::new("./data"), Some(pseudonyms(&n)));
+    assert_eq!(kept, expected);
 }
 
 #[test]
 fn no_secret_shows_in_a_configuration_or_its_problems() {
-    let text = "[server]\nsecret = 'hunter2hunter2hunter2hunter2hunter2'\n[store]\nurl = 'memory:'\n\
+    let text = "[server]\nsecret = 'hunter2hunter2hunter2hunter2hunter2'\n\
+                pseudonym_secret = 'hunter2hunter2hunter2hunter2hunter2!'\n[store]\nurl = 'memory:'\n\
                 [[otp.test_numbers]]\nnumber = '+16502530000'\ncode = '421337'\nuntil = 2030-12-31\n";
     let shown = format!("{:?}", load(text).expect("no problems"));
     for secret in ["hunter2", "421337", "6502530000"] {
         assert!(!shown.contains(secret), "{secret} in {shown}");
     }
     let text = "[server]\nsecret = ['hunter2', 'hunter2hunter2hunter2hunter2hunter2', 1]\n\
+                pseudonym_secret = 'hunter2'\n\
                 public_url = 'https://me:hunter2@example.com'\ntrusted_proxies = 'hunter2'\n\
                 [store]\nurl = 'redis://:hunter2@localhost'\n\
                 [[otp.test_numbers]]\nnumber = '+16502530000'\ncode = 'hunter2'\nuntil = 2030-12-31\n\
                 [upstreams.app]\nservers = 'http://me:hunter2@app'\n";
     let problems = load(text).expect_err("problems").to_string();
-    assert!(problems.ends_with("7 problems"), "{problems}");
+    assert!(problems.ends_with("8 problems"), "{problems}");
     assert!(!problems.contains("hunter2"), "{problems}");
 }
 

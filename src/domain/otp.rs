@@ -96,6 +96,8 @@ pub struct Start {
     pub nonce: Nonce,
     /// The master secret that the new code is derived with.
     pub secret: SecretId,
+    /// All master secrets that are accepted. A code of any other cannot be made again.
+    pub known: Vec<SecretId>,
     /// Of the new code.
     pub tag: Tag,
 }
@@ -201,11 +203,18 @@ impl Live {
     }
 }
 
+impl Start {
+    /// Whether the one who asks can derive the code of `live`: its secret may have been removed.
+    fn can_make(&self, live: &Live) -> bool {
+        self.known.contains(&live.secret)
+    }
+}
+
 impl Record {
     /// A code is to be sent: the live one again, or a new one.
     pub fn start(&mut self, start: &Start, policy: &Policy, now: Timestamp) -> Started {
         let mut live = match self.live.take() {
-            Some(live) if policy.may_send_again(&live, now) => live,
+            Some(live) if start.can_make(&live) && policy.may_send_again(&live, now) => live,
             Some(_) | None => {
                 self.strangers.clear();
                 Live {

@@ -16,7 +16,7 @@ use crate::{
         destination::Destination,
         gate::{Browsers, Gate},
     },
-    secret::{Master, Masters, Secret},
+    secret::{Masters, Secret},
     store::revocations::Revocations,
     token::{Algorithm, Grant, Keyring, Spec, Tokens},
 };
@@ -52,12 +52,8 @@ impl Stage {
             leeway: LEEWAY,
             extra_claims: claims,
         };
-        let master = Master::new(&Secret::new([7; 32])).expect("long enough");
-        Tokens::new(
-            spec,
-            &Masters::new(master, Vec::new()),
-            Arc::clone(&self.keys),
-        )
+        let masters = Masters::of(&Secret::new([7; 32])).expect("long enough");
+        Tokens::new(spec, &masters, Arc::clone(&self.keys))
     }
 
     pub fn gate(&self) -> Gate {

@@ -10,7 +10,7 @@ use super::*;
 use crate::{
     clock::Timestamp,
     domain::session::SessionId,
-    secret::{Master, Secret},
+    secret::{Master, Pseudonyms, Secret},
 };
 
 mod hostile;
@@ -30,7 +30,7 @@ impl Room {
 
     fn with(ring: Keyring) -> Self {
         let keys = Arc::new(ArcSwap::from_pointee(ring));
-        let masters = Masters::new(master(7), Vec::new());
+        let masters = masters(&[7]);
         Self {
             tokens: Tokens::new(spec(), &masters, Arc::clone(&keys)),
             keys,
@@ -73,6 +73,14 @@ fn spec() -> Spec {
 
 fn master(byte: u8) -> Master {
     Master::new(&Secret::new([byte; 32])).expect("long enough")
+}
+
+/// The first one is the current one.
+fn masters(bytes: &[u8]) -> Masters {
+    let (current, others) = bytes.split_first().expect("one");
+    let others = others.iter().copied().map(master).collect();
+    let pseudonyms = Pseudonyms::new(&Secret::new([1; 32])).expect("long enough");
+    Masters::new(master(*current), others, pseudonyms)
 }
 
 fn grant() -> Grant {

@@ -29,7 +29,7 @@ use crate::{
         peer::{Client, Scheme},
     },
     observe::metrics::Metrics,
-    secret::{Master, Masters, Secret},
+    secret::{Master, Masters, Pseudonyms, Secret},
     sms::{Sms, console::Console, outbox::Outbox},
     store::{self, Backend, Store, revocations::OnOutage},
     token::{self, Algorithm, Keyring, Tokens},
@@ -133,6 +133,14 @@ pub fn master(byte: u8) -> Master {
     Master::new(&Secret::new([byte; 32])).unwrap()
 }
 
+/// The first one is the current one; names follow from the first of all, whatever became of it.
+pub fn masters(bytes: &[u8]) -> Masters {
+    let mut all = bytes.iter().copied().map(master);
+    let current = all.next().unwrap();
+    let pseudonyms = Pseudonyms::new(&Secret::new([1; 32])).unwrap();
+    Masters::new(current, all.collect(), pseudonyms)
+}
+
 impl Stage {
     pub async fn new() -> Self {
         Self::with(spec(), 64).await
@@ -147,7 +155,7 @@ impl Stage {
             deadline: Duration::from_secs(30),
         };
         let store = Store::open(&store, clock.clone()).await.unwrap();
-        let masters = Arc::new(Masters::new(master(1), vec![]));
+        let masters = Arc::new(masters(&[1]));
         let keyring = Keyring::ephemeral(Algorithm::Es256).unwrap();
         let tokens = token::Spec {
             issuer: "https://id.example.com".to_owned(),
@@ -180,10 +188,9 @@ impl Stage {
         }
     }
 
-    /// The same stage after a restart with other master secrets, the newest first.
-    pub fn restart(&mut self, newest: u8, older: &[u8]) {
-        let older = older.iter().copied().map(master).collect();
-        self.parts.masters = Arc::new(Masters::new(master(newest), older));
+    /// The same stage after a restart with other master secrets, the current one first.
+    pub fn restart(&mut self, secrets: &[u8]) {
+        self.parts.masters = Arc::new(masters(secrets));
         self.service = AuthService::new(self.parts.clone());
     }
 

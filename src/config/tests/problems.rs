@@ -293,7 +293,7 @@ fn a_secret_that_cannot_be_had_is_named_by_where_it_should_be() {
     for (secret, expected) in [
         (
             "'short'",
-            "a master secret needs at least 32 bytes, this one has 5\n  help: `openssl rand -base64 32` makes a good one",
+            "a secret needs at least 32 bytes, this one has 5\n  help: `openssl rand -base64 32` makes a good one",
         ),
         ("''", "the secret is empty"),
         (
@@ -318,6 +318,26 @@ fn a_secret_that_cannot_be_had_is_named_by_where_it_should_be() {
             &format!("gateway.toml:1:17: server.secret: {expected}"),
         );
     }
+}
+
+#[test]
+fn of_several_secrets_it_must_be_said_which_one_names_follow_from() {
+    let [m, n] = ["m", "n"].map(|letter| letter.repeat(32));
+    check(
+        &format!("[server]\nsecret = ['{m}', '{n}']\n"),
+        "gateway.toml:1:1: server.pseudonym_secret: with several secrets it must be said which one names follow from: \
+         with another one everybody would get another `sub`, and nobody's session would be found\n  \
+         help: write the secret you began with as `pseudonym_secret`, too, and leave it there",
+    );
+    check(
+        &format!("server.secret = ['{m}', '{n}', '{m}']"),
+        "gateway.toml:1:17: server.secret: holds the same secret twice",
+    );
+    check(
+        "server.pseudonym_secret = 'short'",
+        "gateway.toml:1:27: server.pseudonym_secret: a secret needs at least 32 bytes, this one has 5\n  \
+         help: `openssl rand -base64 32` makes a good one",
+    );
 }
 
 #[test]

@@ -27,6 +27,8 @@ struct Scene {
     policy: Policy,
     now: Timestamp,
     sends: u64,
+    /// The master secrets of the gateway, the current one first.
+    secrets: Vec<SecretId>,
 }
 
 /// How an answer's code relates to the one that is live.
@@ -43,6 +45,7 @@ impl Scene {
             policy,
             now: Timestamp::from_secs(1_800_000_000),
             sends: 0,
+            secrets: vec![secret(1)],
         }
     }
 
@@ -63,7 +66,8 @@ impl Scene {
             id: ChallengeId::new(random),
             client: ClientKey([client; 8]),
             nonce: Nonce(random),
-            secret: secret(),
+            secret: self.secrets[0],
+            known: self.secrets.clone(),
             tag: tag_of(Nonce(random)),
         };
         self.record.start(&start, &self.policy, self.now)
@@ -114,8 +118,8 @@ const fn tag_of(nonce: Nonce) -> Tag {
     Tag(nonce.0)
 }
 
-fn secret() -> SecretId {
-    let bytes = crate::secret::Secret::new([1; 32]);
+fn secret(byte: u8) -> SecretId {
+    let bytes = crate::secret::Secret::new([byte; 32]);
     crate::secret::Master::new(&bytes)
         .expect("long enough")
         .id()
@@ -186,6 +190,38 @@ fn a_code_that_nobody_can_answer_any_more_is_not_sent_again() {
     scene.burn(1);
     let second = scene.send(1);
     assert_ne!(first.nonce, second.nonce);
+    let old = vec![tag_of(first.nonce)];
+    assert_eq!(scene.answer(1, Some(second.id), old), left(4));
+    assert_eq!(scene.right(1, second.id), Judgement::Right);
+}
+
+#[test]
+fn a_code_of_an_accepted_secret_is_sent_again_as_it_was() {
+    let mut scene = Scene::new(POLICY);
+    let first = scene.send(1);
+    for secrets in [[1, 2], [2, 1]] {
+        scene.secrets = secrets.map(secret).to_vec();
+        let again = scene.send(1);
+        assert_eq!((again.nonce, again.secret), (first.nonce, secret(1)));
+    }
+    assert_eq!(scene.right(1, first.id), Judgement::Right);
+    assert_eq!(scene.send(1).secret, secret(2));
+}
+
+#[test]
+fn a_code_whose_secret_is_gone_gives_way_to_a_new_one_and_its_failures_still_count() {
+    let mut scene = Scene::new(POLICY);
+    let first = scene.send(1);
+    assert_eq!(scene.wrong(1, first.id), left(4));
+    scene.guess(2, None, Guess::Wrong);
+    scene.secrets = vec![secret(2)];
+    let second = scene.send(1);
+    assert_ne!((second.id, second.nonce), (first.id, first.nonce));
+    assert_eq!(second.secret, secret(2));
+    assert_eq!(second.expires_at, scene.now + POLICY.ttl);
+    assert_eq!(scene.record.failures.len(), 1);
+    assert_eq!(scene.record.strange_failures.len(), 1);
+    // What was known of the first one opens nothing, and says nothing of the second.
     let old = vec![tag_of(first.nonce)];
     assert_eq!(scene.answer(1, Some(second.id), old), left(4));
     assert_eq!(scene.right(1, second.id), Judgement::Right);

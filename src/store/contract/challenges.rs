@@ -33,6 +33,28 @@ pub async fn a_resend_sends_the_same_code_and_makes_it_live_longer(stage: Stage)
     assert!(matches!(answered, Answered::Opened(_)));
 }
 
+pub async fn a_code_of_an_accepted_secret_is_sent_again_and_another_one_replaced(stage: Stage) {
+    let by = |secrets: &[u8], n| made_by(secrets, start(1, n));
+    let first = stage.send(ANN, by(&[1], 1)).await;
+    assert_eq!(first.secret, secret(1));
+    // While another secret comes, the same code is sent, and which one it was made with is told.
+    for (n, secrets) in [(2, [1, 2]), (3, [2, 1])] {
+        assert_eq!(stage.send(ANN, by(&secrets, n)).await, first);
+    }
+    stage.clock.advance(Duration::from_mins(1));
+    let second = stage.send(ANN, by(&[2], 4)).await;
+    assert_eq!(second.secret, secret(2));
+    assert_ne!((second.id, second.nonce), (first.id, first.nonce));
+    assert_eq!(second.expires_at, stage.now() + OTP.ttl);
+    let (old, new) = (Stage::right(&first), Stage::right(&second));
+    assert_eq!(stage.answer(ANN, old, 1).await, OPENED_NOTHING);
+    let answered = stage.answer(ANN, new, 1).await;
+    assert!(matches!(answered, Answered::Opened(_)));
+    // Of many the secret may be any.
+    let third = stage.send(ANN, by(&[2, 3], 5)).await;
+    assert_eq!(stage.send(ANN, by(&[4, 3, 2], 6)).await, third);
+}
+
 pub async fn a_right_answer_opens_the_session_once(stage: Stage) {
     let started = stage.send(ANN, start(1, 1)).await;
     stage.clock.advance(Duration::from_secs(1));

@@ -44,6 +44,7 @@ macro_rules! contract {
             a_clock_that_is_set_back_opens_no_limit
 
             a_resend_sends_the_same_code_and_makes_it_live_longer
+            a_code_of_an_accepted_secret_is_sent_again_and_another_one_replaced
             a_right_answer_opens_the_session_once
             of_a_hundred_right_answers_at_once_one_opens_a_session
             an_expired_code_opens_nothing
@@ -134,7 +135,8 @@ pub fn start(client: u8, n: u64) -> Start {
         id: ChallengeId::new(random),
         client: ClientKey([client; 8]),
         nonce: Nonce(random),
-        secret: *SECRET,
+        secret: secret(1),
+        known: vec![secret(1)],
         tag: tag(Nonce(random)),
     }
 }
@@ -160,8 +162,16 @@ pub fn opened_at(now: Timestamp) -> Session {
     }
 }
 
-static SECRET: LazyLock<SecretId> =
-    LazyLock::new(|| Master::new(&Secret::new([7; 32])).unwrap().id());
+/// The same by a gateway that has these master secrets, the current one first.
+pub fn made_by(secrets: &[u8], mut start: Start) -> Start {
+    start.secret = secret(secrets[0]);
+    start.known = secrets.iter().copied().map(secret).collect();
+    start
+}
+
+pub fn secret(byte: u8) -> SecretId {
+    Master::new(&Secret::new([byte; 32])).unwrap().id()
+}
 
 impl Stage {
     pub fn now(&self) -> Timestamp {

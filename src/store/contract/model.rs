@@ -14,6 +14,7 @@ enum Ask {
         whose: u8,
         client: u8,
         limits: u8,
+        secrets: &'static [u8],
     },
     Answer {
         whose: u8,
@@ -52,6 +53,9 @@ struct Model {
     asked: u64,
 }
 
+/// The master secrets of the gateways that ask. Mostly nobody replaces one.
+const SECRETS: [&[u8]; 7] = [&[1], &[1], &[1], &[1], &[1, 2], &[2, 1], &[2]];
+
 /// Runs random sequences, each on a fresh stage.
 pub fn answers_are_those_of_the_model(cases: u32, stage: impl AsyncFn() -> Stage) {
     let mut runner = TestRunner::new(ProptestConfig {
@@ -86,9 +90,10 @@ fn ask() -> impl Strategy<Value = Ask> {
         Just(300_000),
         0..(40 * 86_400_000u64)
     ];
+    let secrets = prop::sample::select(&SECRETS);
     prop_oneof![
-        5 => (0..3u8, 0..3u8, 0..16u8)
-            .prop_map(|(whose, client, limits)| Ask::Send { whose, client, limits }),
+        5 => (0..3u8, 0..3u8, 0..16u8, secrets)
+            .prop_map(|(whose, client, limits, secrets)| Ask::Send { whose, client, limits, secrets }),
         5 => (0..3u8, 0..3u8, any::<bool>(), any::<bool>())
             .prop_map(|(whose, client, named, right)| Ask::Answer { whose, client, named, right }),
         4 => (0..3u8, any::<u8>(), 0..5u32)
@@ -129,8 +134,10 @@ impl Model {
                 whose,
                 client,
                 limits: which,
+                secrets,
             } => {
-                let (charges, begun) = (limits(whose, client, which), start(client, self.asked));
+                let charges = limits(whose, client, which);
+                let begun = made_by(secrets, start(client, self.asked));
                 let expected = self.send(whose, &begun, &charges, now);
                 let sent = stage
                     .store

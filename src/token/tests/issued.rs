@@ -89,7 +89,7 @@ fn extra_claims_are_added_and_never_overrule_ours() {
     spec.extra_claims
         .insert("tenant".to_owned(), json!({ "id": 7 }));
     let room = Room::new(Algorithm::Hs256);
-    let masters = Masters::new(master(7), Vec::new());
+    let masters = masters(&[7]);
     let tokens = Tokens::new(spec, &masters, Arc::clone(&room.keys));
     let token = tokens
         .issue_access(&grant(), [1; 16], at(0))
@@ -127,14 +127,14 @@ fn a_new_master_secret_signs_and_the_old_one_still_verifies_until_it_is_taken_aw
     let room = Room::new(Algorithm::Es256);
     let with = |masters: Masters| Tokens::new(spec(), &masters, Arc::clone(&room.keys));
     let old = room.refresh();
-    let both = with(Masters::new(master(8), vec![master(7)]));
+    let both = with(masters(&[8, 7]));
     assert!(both.verify_refresh(&old, at(1)).is_ok());
     let new = both
         .issue_refresh(&grant(), 4, at(0), at(1000))
         .expect("signed");
     assert_eq!(part(&new, 0)["kid"], json!(master(8).id().to_string()));
     assert!(both.verify_refresh(&new, at(1)).is_ok());
-    let only_new = with(Masters::new(master(8), Vec::new()));
+    let only_new = with(masters(&[8]));
     assert_eq!(
         only_new.verify_refresh(&old, at(1)),
         Err(Refusal::UnknownKey)
