@@ -66,6 +66,7 @@ impl Scene {
             client: ClientKey([1; 8]),
             nonce: Nonce(random),
             secret: secret(),
+            known: vec![secret()],
             tag: Tag(random),
         };
         self.account.start(&start, &otp_policy(), self.now)
