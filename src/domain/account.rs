@@ -183,7 +183,7 @@ impl Account {
 
     /// The living sessions, the one seen last first; of several seen at one moment, by their ids.
     pub fn sessions(&self, policy: &session::Policy, now: Timestamp) -> Vec<(SessionId, Session)> {
-        let living = self.living(policy, now);
+        let living = self.sessions.iter().filter(|r| r.is_alive(policy, now));
         let mut living: Vec<_> = living.map(|r| (r.id, r.session.clone())).collect();
         living.sort_by_key(|(id, session)| (Reverse(session.last_seen_at), *id));
         living
@@ -199,31 +199,16 @@ impl Account {
     }
 
     fn open(&mut self, login: &Login, now: Timestamp) -> Decision<Answered> {
-        let Login {
-            id,
-            device_info,
-            ip,
-            policy,
-            access_ttl: _,
-        } = login;
         // The new one has a place in any case.
-        let places = (policy.max_per_subject as usize).saturating_sub(1);
-        let living = self.sessions(policy, now);
+        let places = (login.policy.max_per_subject as usize).saturating_sub(1);
+        let living = self.sessions(&login.policy, now);
         let surplus: Vec<_> = living.iter().skip(places).map(|(id, _)| *id).collect();
         let ended = self.end(|session| surplus.contains(&session.id), now);
-        let opened = session::Record::open(*id, device_info.clone(), ip.clone(), policy, now);
+        let (device_info, ip) = (login.device_info.clone(), login.ip.clone());
+        let opened = session::Record::open(login.id, device_info, ip, &login.policy, now);
         let answer = Answered::Opened(opened.session.clone());
         self.sessions.push(opened);
         Decision { answer, ended }
-    }
-
-    fn living(
-        &self,
-        policy: &session::Policy,
-        now: Timestamp,
-    ) -> impl Iterator<Item = &session::Record> {
-        let sessions = self.sessions.iter();
-        sessions.filter(move |session| session.is_alive(policy, now))
     }
 
     /// Ends those that are meant. One that has died by itself is not told: it ended before.
@@ -247,7 +232,7 @@ impl Account {
 
 impl<T> Decision<T> {
     /// One that ends no session.
-    pub const fn of(answer: T) -> Self {
+    const fn of(answer: T) -> Self {
         Self {
             answer,
             ended: Vec::new(),

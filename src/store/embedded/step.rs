@@ -81,29 +81,32 @@ impl<'t> Step<'t> {
         Ok(known.unwrap_or_default())
     }
 
-    /// Lets the domain decide on an account, writes what it has changed, and refuses the access
-    /// tokens of the sessions that it has ended for `revoked_for`.
-    pub fn decide<T>(
+    /// Lets the domain change an account, and writes what remains of it.
+    pub fn change<T>(
         &mut self,
         key: AccountKey,
-        revoked_for: Duration,
-        decide: impl FnOnce(&mut Account) -> Decision<T>,
+        change: impl FnOnce(&mut Account, Timestamp) -> T,
     ) -> Result<T, Fault> {
         let before = self.account(key)?;
         let mut account = before.clone();
-        let Decision { answer, ended } = decide(&mut account);
+        let outcome = change(&mut account, self.now);
         if account != before {
             match account.remains(self.now) {
                 Some((account, dead_at)) => self.accounts.put(&key.0, dead_at, &account)?,
                 None => self.accounts.remove(&key.0)?,
             }
         }
+        Ok(outcome)
+    }
+
+    /// Refuses the access tokens of the sessions that a decision has ended, for `revoked_for`.
+    pub fn settle<T>(&mut self, decision: Decision<T>, revoked_for: Duration) -> Result<T, Fault> {
         let until = self.now + revoked_for;
-        for id in ended {
+        for id in decision.ended {
             self.revoked.put(id.as_bytes(), until, &())?;
             self.ended.push(Ended { id, until });
         }
-        Ok(answer)
+        Ok(decision.answer)
     }
 
     /// Closes the tables, so that the transaction can be committed or aborted.

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     clock::Timestamp,
     domain::{
-        account::{AccountKey, Decision},
+        account::AccountKey,
         otp,
         quota::{Charge, Verdict},
         session::{self, Session, SessionId},
@@ -89,16 +89,15 @@ impl Verb for StartChallenge {
 
     fn run(&self, step: &mut Step<'_>) -> Result<Sending, Fault> {
         step.may_grow()?;
-        let now = step.now;
         let admitted = match judge(&self.charges, step)? {
             Ok(admitted) => admitted,
             Err(limited) => return Ok(limited),
         };
-        let started = step.decide(self.account, Duration::ZERO, |account| {
-            Decision::of(account.start(&self.start, &self.policy, now))
+        let started = step.change(self.account, |account, now| {
+            account.start(&self.start, &self.policy, now)
         })?;
         for (charge, window) in admitted {
-            step.windows.take(charge, window, now)?;
+            step.windows.take(charge, window, step.now)?;
         }
         Ok(Sending::Started(started))
     }
@@ -113,10 +112,10 @@ impl Verb for AnswerChallenge {
         // Refused before the answer is judged, so that no code is used up for nothing, and nobody
         // learns from the refusal whether it was right.
         step.may_grow()?;
-        let now = step.now;
-        step.decide(self.account, self.login.access_ttl, |account| {
+        let decision = step.change(self.account, |account, now| {
             account.answer(&self.answer, &self.policy, &self.login, now)
-        })
+        })?;
+        step.settle(decision, self.login.access_ttl)
     }
 }
 
@@ -126,10 +125,10 @@ impl Verb for Rotate {
     const QUEUED: fn(Call<Self>) -> Job = Job::Rotate;
 
     fn run(&self, step: &mut Step<'_>) -> Result<Rotated, Fault> {
-        let now = step.now;
-        step.decide(self.account, self.revoked_for, |account| {
+        let decision = step.change(self.account, |account, now| {
             account.rotate(self.id, self.generation, &self.ip, &self.policy, now)
-        })
+        })?;
+        step.settle(decision, self.revoked_for)
     }
 }
 
@@ -139,10 +138,8 @@ impl Verb for End {
     const QUEUED: fn(Call<Self>) -> Job = Job::End;
 
     fn run(&self, step: &mut Step<'_>) -> Result<Vec<SessionId>, Fault> {
-        let now = step.now;
-        step.decide(self.account, self.revoked_for, |account| {
-            account.revoke(self.which, now)
-        })
+        let decision = step.change(self.account, |account, now| account.revoke(self.which, now))?;
+        step.settle(decision, self.revoked_for)
     }
 }
 
@@ -170,7 +167,7 @@ impl Verb for Ready {
 /// A charge that is admitted, and the window it is to be taken from.
 type Admitted<'c> = (&'c Charge, Window);
 
-/// Judges all charges, and takes none.
+/// Judges all charges, and takes none. The inner error is the refusal of a limit.
 fn judge<'c>(
     charges: &'c [Charge],
     step: &Step<'_>,
