@@ -60,7 +60,8 @@ pub fn login(
     let session = root.section("session");
     let cookie_secure = session.read("cookie_secure", r#""auto""#);
     let on_outage = session.read("on_store_outage", r#""serve""#);
-    let max_per_subject = session.read_within("max_per_subject", "20", 1..=1000);
+    // All sessions of a subject are one record of the store, read and written as a whole.
+    let max_per_subject = session.read_within("max_per_subject", "20", 1..=100);
 
     let (bases, sessions, otp, message) = (bases?, sessions?, otp?, message?);
     let aliases = bases.aliases.into_iter().map(|BasePath(alias)| alias);
