@@ -22,6 +22,7 @@ mod resolve;
 mod routes;
 mod secrets;
 mod server;
+mod state;
 mod test_numbers;
 mod tokens;
 mod upstreams;

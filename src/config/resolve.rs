@@ -10,7 +10,7 @@ use crate::config::{
     login::{self, Bases},
     problem::{Problems, Reported},
     routes::routes,
-    server,
+    server, state,
     tokens::{Tokens, tokens},
     upstreams::upstreams,
 };
@@ -35,7 +35,7 @@ pub fn read(root: &Section<'_>, flags: &Flags) -> Result<Loaded, Reported> {
 
     let admin = server::admin(&root.section("admin"));
     let log = server::log(&root.section("log"));
-    let store = server::store(&root.section("store"), data_dir);
+    let store = state::store(&root.section("store"), data_dir);
     let tokens = tokens(&root.section("tokens"), &issuer, data_dir);
     let sessions = tokens
         .as_ref()

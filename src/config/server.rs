@@ -1,4 +1,4 @@
-//! `[server]`, `[admin]`, `[log]` and `[store]`: where the gateway listens, what it may use and where it keeps its state.
+//! `[server]`, `[admin]` and `[log]`: where the gateway listens, what it may use and what it tells of it.
 
 use std::{
     net::SocketAddr,
@@ -25,7 +25,6 @@ use crate::{
     },
     net::{self, peer::TrustedProxies},
     observe::{access, log},
-    store::{self, Backend},
 };
 
 /// What `[server]` says.
@@ -129,29 +128,8 @@ pub fn log(section: &Section<'_>) -> Result<log::Spec, Reported> {
     })
 }
 
-/// `[store]`; an embedded store without a path is in `data_dir`.
-pub fn store(section: &Section<'_>, data_dir: &Path) -> Result<store::Spec, Reported> {
-    let url = section.read("url", r#""embedded:""#);
-    let max_size = section.read_within("max_size", r#""1gb""#, Size(1 << 20)..=Size(1 << 50));
-    let deadline = section.read_within("deadline", r#""2s""#, SECOND / 10..=SECOND * 60);
-    Ok(store::Spec {
-        backend: match url? {
-            StoreUrl::Given(backend) => backend,
-            StoreUrl::InDataDir => Backend::Embedded(data_dir.join("otp-gateway.redb")),
-        },
-        max_size: max_size?.0,
-        deadline: deadline?,
-    })
-}
-
 /// An address, or none.
 struct Door(Option<SocketAddr>);
-
-/// Which store.
-enum StoreUrl {
-    Given(Backend),
-    InDataDir,
-}
 
 impl Text for Door {
     const EXPECTED: &'static str = "an address with a port such as \"127.0.0.1:9090\", or \"off\"";
@@ -161,20 +139,6 @@ impl Text for Door {
             "off" => Some(Self(None)),
             address => address.parse().ok().map(|address| Self(Some(address))),
         }
-    }
-}
-
-impl Value for StoreUrl {
-    fn read(item: &Item<'_>) -> Result<Self, Reported> {
-        const EXPECTED: &str = "\"embedded:PATH\" or \"memory:\"";
-        let text = item.text(EXPECTED)?;
-        if text == "embedded:" {
-            return Ok(Self::InDataDir);
-        }
-        // What was found is not shown: the URL of a store may hold a password.
-        text.parse()
-            .map(Self::Given)
-            .map_err(|_| item.refuse(format!("is no store we know, expected {EXPECTED}"), None))
     }
 }
 

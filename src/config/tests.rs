@@ -1,7 +1,10 @@
 //! What whole files lead to: the values they stand for, and the exact words in which an operator is told what is wrong.
 
 use super::*;
-use crate::secret::{Masters, Pseudonyms, Secret};
+use crate::{
+    secret::{Masters, Pseudonyms, Secret},
+    store::redis::Roots,
+};
 
 mod problems;
 mod shown;
@@ -160,6 +163,55 @@ fn a_route_says_all_it_can_say() {
 }
 
 #[test]
+fn the_place_of_a_shared_store_may_be_a_secret() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("url");
+    fs::write(&file, "rediss://:hunter2@db/1\n").expect("written");
+    let text = format!(
+        "[store]\nurl = {{ file = {:?} }}\nprefix = 'shop:'\n",
+        file.display()
+    );
+    let store = config(&text).fixed.store;
+    assert_eq!(store.backend.to_string(), "rediss://:…@db:6379/1");
+    let store::Backend::Redis(spec) = store.backend else {
+        panic!("another store");
+    };
+    assert_eq!((spec.prefix.as_str(), spec.ca), ("shop:", None));
+}
+
+#[test]
+fn an_authority_is_only_for_servers_that_are_verified() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let ca = dir.path().join("ca.pem");
+    let text = |scheme| format!("[store]\nurl = '{scheme}://db'\nca = {:?}\n", ca.display());
+    fs::write(&ca, AUTHORITY).expect("written");
+    let store::Backend::Redis(spec) = config(&text("rediss+cluster")).fixed.store.backend else {
+        panic!("another store");
+    };
+    assert_eq!(spec.ca, Roots::from_pem(AUTHORITY.as_bytes()).ok());
+    assert!(spec.ca.is_some());
+    let problem = |scheme| load(&text(scheme)).expect_err(scheme).to_string();
+    assert!(problem("redis").contains("store.ca: is only used by URLs that begin with rediss"));
+    for broken in ["", "hunter2", &AUTHORITY.replace("MII", "AAA")] {
+        fs::write(&ca, broken).expect("written");
+        assert!(problem("rediss").contains("ca.pem holds no certificates in PEM"));
+    }
+}
+
+/// Of nobody; its key was thrown away.
+const AUTHORITY: &str = "\
+-----BEGIN CERTIFICATE-----
+MIIBcTCCARegAwIBAgIUSz7sNGeqBU+uxXgP2K4FJu1pmg8wCgYIKoZIzj0EAwIw
+DTELMAkGA1UEAwwCY2EwIBcNMjYxMTIyMTkzMzIwWhgPMjEyNjEwMjkxOTMzMjBa
+MA0xCzAJBgNVBAMMAmNhMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAElUNjYg60
+ToNVeUjoZF4J5Ul4iHuKTzz5Sori42JTgvh/VzVQcyYajU0ux8qmPgICGs9OGh5E
+udjsbzHGmvuASaNTMFEwHQYDVR0OBBYEFJ08xPqV+aRVIL7WHjtbbw2ujTy0MB8G
+A1UdIwQYMBaAFJ08xPqV+aRVIL7WHjtbbw2ujTy0MA8GA1UdEwEB/wQFMAMBAf8w
+CgYIKoZIzj0EAwIDSAAwRQIgPSXibhGZqWztPeJB2baW/EWodbY69dK8zfgYiabk
++WMCIQCIGx/UzzlDMLOBhl6/BmqV1N5TFtiqRKJHt7QHAVZc4A==
+-----END CERTIFICATE-----";
+
+#[test]
 fn a_secret_comes_from_the_file_the_environment_or_another_file() {
     let dir = tempfile::tempdir().expect("a directory");
     let file = dir.path().join("secret");
@@ -221,7 +273,7 @@ fn no_secret_shows_in_a_configuration_or_its_problems() {
     let text = "[server]\nsecret = ['hunter2', 'hunter2hunter2hunter2hunter2hunter2', 1]\n\
                 pseudonym_secret = 'hunter2'\n\
                 public_url = 'https://me:hunter2@example.com'\ntrusted_proxies = 'hunter2'\n\
-                [store]\nurl = 'redis://:hunter2@localhost'\n\
+                [store]\nurl = 'redis://:hunter2@local/host'\n\
                 [[otp.test_numbers]]\nnumber = '+16502530000'\ncode = 'hunter2'\nuntil = 2030-12-31\n\
                 [upstreams.app]\nservers = 'http://me:hunter2@app'\n";
     let problems = load(text).expect_err("problems").to_string();

@@ -2,6 +2,7 @@
 
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
+use super::redis::Refusal;
 use crate::reject::{Code, Reject};
 
 /// Why a verb was not answered.
@@ -51,6 +52,14 @@ pub enum OpenError {
         found: u32,
         /// The format it should have.
         known: u32,
+    },
+    /// A server answers, but cannot be the store.
+    #[error("{store} {refusal}")]
+    Refused {
+        /// Its URL, without the password.
+        store: String,
+        /// Why not.
+        refusal: Refusal,
     },
     /// The operating system refuses.
     #[error("{} cannot be used", path.display())]

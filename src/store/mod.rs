@@ -8,16 +8,20 @@ mod error;
 pub mod revocations;
 
 mod embedded;
+pub mod redis;
 
 #[cfg(test)]
 mod contract;
 
 use std::{fmt, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 
-use self::{embedded::verbs, revocations::Revocations};
 pub use self::{
     embedded::{Embedded, Figures},
     error::{Error, OpenError},
+};
+use self::{
+    embedded::{Place, verbs},
+    revocations::Revocations,
 };
 pub use crate::domain::account::{Answered, Login, Revoke, Rotated};
 use crate::{
@@ -49,12 +53,20 @@ pub enum Backend {
     Memory,
     /// `embedded:PATH`, a file that one process has for itself.
     Embedded(PathBuf),
+    /// `redis:` and its like, servers that many gateways share.
+    Redis(redis::Spec),
 }
 
-/// The text names no store.
+/// The text names no store. It is left out: it may hold a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be memory: or embedded:PATH")]
-pub struct InvalidBackend;
+pub enum InvalidBackend {
+    /// Not the URL of a store.
+    #[error("must be memory:, embedded:PATH or a URL that begins with redis")]
+    Unknown,
+    /// One of Redis, with a mistake.
+    #[error(transparent)]
+    Redis(#[from] redis::InvalidUrl),
+}
 
 /// A handle on the open store; clones are handles on the same one.
 #[derive(Debug, Clone)]
@@ -81,7 +93,17 @@ impl Store {
     /// Opens the store, creating it if it does not exist. There is no deadline: the whole file is
     /// read and checked, which takes a second or two for a gigabyte.
     pub async fn open(spec: &Spec, clock: Clock) -> Result<Self, OpenError> {
-        Embedded::open(spec, clock).await.map(Self::Embedded)
+        let place = match &spec.backend {
+            Backend::Memory => Place::memory(),
+            Backend::Embedded(path) => Place::File(path.clone()),
+            Backend::Redis(redis) => {
+                let _link = redis::Link::open(redis, spec.deadline).await?;
+                let refusal = redis::Refusal::Permission("its verbs are not written yet".into());
+                let store = redis.to_string();
+                return Err(OpenError::Refused { store, refusal });
+            }
+        };
+        Embedded::open(place, spec, clock).await.map(Self::Embedded)
     }
 
     /// A handle on the same store for the calling thread and its runtime, so that what one worker
@@ -222,7 +244,8 @@ impl FromStr for Backend {
         match text.split_once(':') {
             Some(("memory", "")) => Ok(Self::Memory),
             Some(("embedded", path)) if !path.is_empty() => Ok(Self::Embedded(path.into())),
-            Some(_) | None => Err(InvalidBackend),
+            Some((scheme, _)) if scheme.starts_with("redis") => Ok(Self::Redis(text.parse()?)),
+            Some(_) | None => Err(InvalidBackend::Unknown),
         }
     }
 }
@@ -232,6 +255,7 @@ impl fmt::Display for Backend {
         match self {
             Self::Memory => f.write_str("memory:"),
             Self::Embedded(path) => write!(f, "embedded:{}", path.display()),
+            Self::Redis(spec) => spec.fmt(f),
         }
     }
 }
@@ -242,18 +266,19 @@ mod tests {
 
     #[test]
     fn a_backend_is_read_as_it_is_written() {
-        for text in ["memory:", "embedded:data/store.redb", "embedded:/a:b"] {
+        for text in [
+            "memory:",
+            "embedded:data/store.redb",
+            "embedded:/a:b",
+            "redis://db:6379/1",
+        ] {
             assert_eq!(text.parse::<Backend>().unwrap().to_string(), text);
         }
-        for text in [
-            "",
-            "memory",
-            "memory:x",
-            "embedded:",
-            "redis://x",
-            "MEMORY:",
-        ] {
-            assert_eq!(text.parse::<Backend>(), Err(InvalidBackend), "{text}");
+        for text in ["", "memory", "memory:x", "embedded:", "MEMORY:"] {
+            let unknown = InvalidBackend::Unknown;
+            assert_eq!(text.parse::<Backend>(), Err(unknown), "{text}");
         }
+        let mistake = InvalidBackend::Redis(redis::InvalidUrl::NoHost);
+        assert_eq!("redis://".parse::<Backend>(), Err(mistake));
     }
 }

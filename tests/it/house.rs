@@ -46,6 +46,11 @@ const KNOWLEDGE: &[Privilege] = &[
         why: "only store/embedded knows the database",
     },
     Privilege {
+        words: &["redis::Cmd", "redis::cmd(", "use redis::{", "bb8"],
+        places: &["src/store/redis/"],
+        why: "only store/redis knows Redis",
+    },
+    Privilege {
         words: &["jsonwebtoken"],
         places: &["src/token/"],
         why: "only token knows how a JWT is signed",
@@ -70,9 +75,14 @@ const KNOWLEDGE: &[Privilege] = &[
 /// Who alone does what, tests aside.
 const DEEDS: &[Privilege] = &[
     Privilege {
-        words: &["TcpSocket", "socket2::", "hyper::server", ".accept()"],
+        words: &["TcpSocket", "hyper::server", ".accept()"],
         places: &["src/net/"],
         why: "only net makes listening sockets and speaks HTTP to clients",
+    },
+    Privilege {
+        words: &["socket2::"],
+        places: &["src/net/", "src/store/redis/link/dial.rs"],
+        why: "sockets are set up where they are made",
     },
     Privilege {
         // app holds what net bound, and binds for the operators and the demo.
@@ -82,8 +92,8 @@ const DEEDS: &[Privilege] = &[
     },
     Privilege {
         words: &["TcpStream::connect", "hyper::client"],
-        places: &["src/proxy/"],
-        why: "only proxy opens connections to apps",
+        places: &["src/proxy/", "src/store/redis/link/dial.rs"],
+        why: "only proxy opens connections to apps, and the store those to its servers",
     },
     Privilege {
         words: &["SystemTime::now"],
@@ -92,7 +102,11 @@ const DEEDS: &[Privilege] = &[
     },
     Privilege {
         words: &["Instant::now"],
-        places: &["src/net/timer.rs", "src/edge/access_log.rs"],
+        places: &[
+            "src/net/timer.rs",
+            "src/edge/access_log.rs",
+            "src/store/redis/link/",
+        ],
         why: "time is an argument; only deadlines and measurements ask for it",
     },
     Privilege {

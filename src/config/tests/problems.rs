@@ -137,7 +137,23 @@ fn every_type_says_what_it_expects() {
         ),
         (
             "store.url = 'postgres://x'",
-            "store.url: is no store we know, expected \"embedded:PATH\" or \"memory:\"",
+            "store.url: must be memory:, embedded:PATH or a URL that begins with redis",
+        ),
+        (
+            "store.url = 'redis://:hunter2@db/x'",
+            "store.url: has a database that is no number",
+        ),
+        (
+            "store.url = { env = 'STORE' }",
+            "store.url: the environment variable STORE is not set",
+        ),
+        (
+            "store.ca = '/nowhere/ca.pem'",
+            "store.ca: cannot read /nowhere/ca.pem: No such file or directory (os error 2)",
+        ),
+        (
+            "store.prefix = '{otp}'",
+            "store.prefix: must be at most 64 letters, digits and : . - _",
         ),
         (
             "log.level = 'verbose'",

@@ -30,11 +30,10 @@ use std::{
 
 use tokio::{sync::oneshot, task::spawn_blocking, time::timeout};
 
-pub use self::figures::Figures;
+pub use self::{figures::Figures, place::Place};
 use self::{
     job::{Call, Message},
     keeper::Keeper,
-    place::Place,
     room::Room,
     sweep::Sweep,
     verbs::Verb,
@@ -61,8 +60,7 @@ pub struct Embedded {
 
 impl Embedded {
     /// Opens or creates the database and starts its thread.
-    pub async fn open(spec: &Spec, clock: Clock) -> Result<Self, OpenError> {
-        let place = Place::new(&spec.backend);
+    pub async fn open(place: Place, spec: &Spec, clock: Clock) -> Result<Self, OpenError> {
         let (sender, messages) = sync_channel(QUEUE);
         let handle = Self {
             messages: sender,

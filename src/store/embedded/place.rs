@@ -18,7 +18,7 @@ use redb::{
 };
 
 use super::tables::{ACCOUNTS, EVENTS, FORMAT, META, REVOKED, WINDOWS};
-use crate::store::{Backend, Error, OpenError};
+use crate::store::{Error, OpenError};
 
 /// Memory for pages that were read or are to be written.
 const CACHE_BYTES: usize = 64 << 20;
@@ -37,12 +37,9 @@ pub enum Place {
 pub struct Memory(Arc<InMemoryBackend>);
 
 impl Place {
-    /// The place that the configuration names.
-    pub fn new(backend: &Backend) -> Self {
-        match backend {
-            Backend::Memory => Self::Memory(Memory::default()),
-            Backend::Embedded(path) => Self::File(path.clone()),
-        }
+    /// In the memory of this process, with nothing in it.
+    pub fn memory() -> Self {
+        Self::Memory(Memory::default())
     }
 
     /// How it is called in errors.
