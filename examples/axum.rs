@@ -55,7 +55,7 @@ pub async fn app(sms: Sms, secret: &Secret) -> Result<Router, Box<dyn Error>> {
         backend: Backend::Memory,
         ..settings.config.fixed.store
     };
-    let store = Store::open(&store, clock.clone()).await?;
+    let store = Store::open(&store, masters.pseudonyms().id(), clock.clone()).await?;
     let gate = Gate::new(
         tokens.clone(),
         &store.revocations(),

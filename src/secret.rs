@@ -124,6 +124,16 @@ impl Named {
 }
 
 impl SecretId {
+    /// From its bytes, as a store keeps them.
+    pub const fn new(bytes: [u8; 4]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its bytes, for a store to keep.
+    pub const fn as_bytes(&self) -> &[u8; 4] {
+        &self.0
+    }
+
     fn of(secret: &Secret) -> Self {
         Self(derive(secret, b"otp-gateway/v1/id"))
     }

@@ -154,7 +154,9 @@ mod tests {
         };
         Admin {
             metrics: Metrics::new(),
-            store: Store::open(&memory, Clock::System).await.expect("a store"),
+            store: Store::open(&memory, crate::secret::SecretId::new([1; 4]), Clock::System)
+                .await
+                .expect("a store"),
             on_outage,
             stop: CancellationToken::new(),
         }

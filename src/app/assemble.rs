@@ -26,7 +26,7 @@ use crate::{
     proxy::Server,
     sms::{self, Sms, console::Console, outbox::Outbox},
     store::{
-        Figures, Store,
+        Store,
         revocations::{Freshness, Revocations},
     },
     token::Tokens,
@@ -58,7 +58,7 @@ pub async fn assemble(
         keep_retired: live.tokens.keep_retired(),
     };
     let keys = Arc::new(ArcSwap::from_pointee(directory.open(clock.now())?));
-    let store = Store::open(&fixed.store, clock.clone()).await?;
+    let store = Store::open(&fixed.store, masters.pseudonyms().id(), clock.clone()).await?;
     let metrics = Metrics::new();
     let tokens = Tokens::new(live.tokens.clone(), &masters, Arc::clone(&keys));
     let sms = match live.sms {
@@ -77,7 +77,9 @@ pub async fn assemble(
     let mut tasks = JoinSet::new();
     tasks.spawn(directory.watch(keys, clock.clone()));
     let demo = start_demo(&live, &mut tasks).await?;
-    show_store(&metrics, &store);
+    for reading in store.readings() {
+        metrics.readings().add(reading);
+    }
     show_revocations(&metrics, store.revocations());
     let (access_log, log_writer) = match live.access_log {
         config::AccessLog::On => Some(start_access_log(fixed.log.format, access_log, &metrics)?),
@@ -160,45 +162,6 @@ fn start_access_log(
         read: Box::new(move || lost.load(Ordering::Relaxed)),
     });
     Ok((log, writer))
-}
-
-/// Lets operators see what the store has done and holds.
-fn show_store(metrics: &Metrics, store: &Store) {
-    let show = |name, kind, help, read: fn(&Figures) -> u64| {
-        let store = store.clone();
-        metrics.readings().add(Reading {
-            name,
-            help,
-            kind,
-            read: Box::new(move || read(store.figures())),
-        });
-    };
-    let (counter, gauge) = (Kind::Counter, Kind::Gauge);
-    show(
-        "store_verbs",
-        counter,
-        "Steps that were done",
-        Figures::verbs,
-    );
-    show(
-        "store_commits",
-        counter,
-        "Transactions, each with one sync of the file",
-        Figures::commits,
-    );
-    show(
-        "store_failures",
-        counter,
-        "How often the database failed and was given up",
-        Figures::failures,
-    );
-    show("store_rows", gauge, "Rows of all tables", Figures::rows);
-    show(
-        "store_file_bytes",
-        gauge,
-        "Length of the file",
-        Figures::file_bytes,
-    );
 }
 
 /// Lets operators see whether logouts on other gateways are heard of.

@@ -155,6 +155,11 @@ impl ChallengeId {
     pub const fn new(random: [u8; 16]) -> Self {
         Self(Id(random))
     }
+
+    /// The bits, for a store to keep.
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0.0
+    }
 }
 
 impl fmt::Display for ChallengeId {

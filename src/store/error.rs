@@ -61,6 +61,24 @@ pub enum OpenError {
         /// Why not.
         refusal: Refusal,
     },
+    /// Its names follow from another secret.
+    #[error(
+        "what begins with {prefix:?} in {store} belongs to gateways with another pseudonym secret"
+    )]
+    Foreign {
+        /// Its URL, without the password.
+        store: String,
+        /// What its keys begin with.
+        prefix: String,
+    },
+    /// It was written by a program that keeps its records in another form.
+    #[error("what begins with {prefix:?} in {store} is of another version of this program")]
+    Form {
+        /// Its URL, without the password.
+        store: String,
+        /// What its keys begin with.
+        prefix: String,
+    },
     /// The operating system refuses.
     #[error("{} cannot be used", path.display())]
     Io {

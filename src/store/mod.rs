@@ -16,8 +16,9 @@ mod contract;
 use std::{fmt, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 
 pub use self::{
-    embedded::{Embedded, Figures},
+    embedded::Embedded,
     error::{Error, OpenError},
+    redis::Redis,
 };
 use self::{
     embedded::{Place, verbs},
@@ -32,6 +33,8 @@ use crate::{
         quota::Charge,
         session::{self, Session, SessionId},
     },
+    observe::readings::Reading,
+    secret::SecretId,
 };
 
 /// Which store, and how much of everything it may use.
@@ -73,6 +76,8 @@ pub enum InvalidBackend {
 pub enum Store {
     /// A database in a file or in the memory of this process.
     Embedded(Embedded),
+    /// Servers that many gateways share.
+    Redis(Redis),
 }
 
 /// What a request for a code led to.
@@ -92,15 +97,13 @@ pub enum Sending {
 impl Store {
     /// Opens the store, creating it if it does not exist. There is no deadline: the whole file is
     /// read and checked, which takes a second or two for a gigabyte.
-    pub async fn open(spec: &Spec, clock: Clock) -> Result<Self, OpenError> {
+    pub async fn open(spec: &Spec, names: SecretId, clock: Clock) -> Result<Self, OpenError> {
         let place = match &spec.backend {
             Backend::Memory => Place::memory(),
             Backend::Embedded(path) => Place::File(path.clone()),
             Backend::Redis(redis) => {
-                let _link = redis::Link::open(redis, spec.deadline).await?;
-                let refusal = redis::Refusal::Permission("its verbs are not written yet".into());
-                let store = redis.to_string();
-                return Err(OpenError::Refused { store, refusal });
+                let opened = Redis::open(redis, spec.deadline, names, clock).await;
+                return opened.map(Self::Redis);
             }
         };
         Embedded::open(place, spec, clock).await.map(Self::Embedded)
@@ -113,6 +116,7 @@ impl Store {
         match self {
             // Its one thread serves all workers alike.
             Self::Embedded(store) => Self::Embedded(store.clone()),
+            Self::Redis(store) => Self::Redis(store.for_worker()),
         }
     }
 
@@ -124,14 +128,17 @@ impl Store {
         charges: Vec<Charge>,
         policy: otp::Policy,
     ) -> Result<Sending, Error> {
-        let verb = verbs::StartChallenge {
-            account,
-            start,
-            charges,
-            policy,
-        };
         match self {
-            Self::Embedded(store) => store.call(verb).await,
+            Self::Embedded(store) => {
+                let verb = verbs::StartChallenge {
+                    account,
+                    start,
+                    charges,
+                    policy,
+                };
+                store.call(verb).await
+            }
+            Self::Redis(store) => store.start_challenge(account, start, charges, policy).await,
         }
     }
 
@@ -144,14 +151,17 @@ impl Store {
         policy: otp::Policy,
         login: Login,
     ) -> Result<Answered, Error> {
-        let verb = verbs::AnswerChallenge {
-            account,
-            answer,
-            policy,
-            login,
-        };
         match self {
-            Self::Embedded(store) => store.call(verb).await,
+            Self::Embedded(store) => {
+                let verb = verbs::AnswerChallenge {
+                    account,
+                    answer,
+                    policy,
+                    login,
+                };
+                store.call(verb).await
+            }
+            Self::Redis(store) => store.answer_challenge(account, answer, policy, login).await,
         }
     }
 
@@ -166,16 +176,23 @@ impl Store {
         policy: session::Policy,
         revoked_for: Duration,
     ) -> Result<Rotated, Error> {
-        let verb = verbs::Rotate {
-            account,
-            id,
-            generation,
-            ip,
-            policy,
-            revoked_for,
-        };
         match self {
-            Self::Embedded(store) => store.call(verb).await,
+            Self::Embedded(store) => {
+                let verb = verbs::Rotate {
+                    account,
+                    id,
+                    generation,
+                    ip,
+                    policy,
+                    revoked_for,
+                };
+                store.call(verb).await
+            }
+            Self::Redis(store) => {
+                store
+                    .rotate(account, id, generation, ip, policy, revoked_for)
+                    .await
+            }
         }
     }
 
@@ -186,13 +203,16 @@ impl Store {
         which: Revoke,
         revoked_for: Duration,
     ) -> Result<Vec<SessionId>, Error> {
-        let verb = verbs::End {
-            account,
-            which,
-            revoked_for,
-        };
         match self {
-            Self::Embedded(store) => store.call(verb).await,
+            Self::Embedded(store) => {
+                let verb = verbs::End {
+                    account,
+                    which,
+                    revoked_for,
+                };
+                store.call(verb).await
+            }
+            Self::Redis(store) => store.revoke(account, which, revoked_for).await,
         }
     }
 
@@ -202,9 +222,12 @@ impl Store {
         account: AccountKey,
         policy: session::Policy,
     ) -> Result<Vec<(SessionId, Session)>, Error> {
-        let verb = verbs::ListSessions { account, policy };
         match self {
-            Self::Embedded(store) => store.call(verb).await,
+            Self::Embedded(store) => {
+                let verb = verbs::ListSessions { account, policy };
+                store.call(verb).await
+            }
+            Self::Redis(store) => store.sessions(account, policy).await,
         }
     }
 
@@ -212,6 +235,7 @@ impl Store {
     pub fn revocations(&self) -> Arc<Revocations> {
         match self {
             Self::Embedded(store) => store.revocations(),
+            Self::Redis(store) => store.revocations(),
         }
     }
 
@@ -219,13 +243,15 @@ impl Store {
     pub async fn ready(&self) -> Result<(), Error> {
         match self {
             Self::Embedded(store) => store.call(verbs::Ready).await,
+            Self::Redis(store) => store.ready().await,
         }
     }
 
-    /// What the store has done and holds, for the metrics.
-    pub fn figures(&self) -> &Figures {
+    /// What the store has done and holds, to be shown to operators.
+    pub fn readings(&self) -> Vec<Reading> {
         match self {
-            Self::Embedded(store) => store.figures(),
+            Self::Embedded(store) => store.readings(),
+            Self::Redis(store) => store.readings(),
         }
     }
 
@@ -233,6 +259,8 @@ impl Store {
     pub async fn close(&self) {
         match self {
             Self::Embedded(store) => store.close().await,
+            // Whatever was answered is the server's.
+            Self::Redis(_) => {}
         }
     }
 }

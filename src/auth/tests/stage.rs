@@ -154,8 +154,9 @@ impl Stage {
             max_size: 64 << 20,
             deadline: Duration::from_secs(30),
         };
-        let store = Store::open(&store, clock.clone()).await.unwrap();
         let masters = Arc::new(masters(&[1]));
+        let names = masters.pseudonyms().id();
+        let store = Store::open(&store, names, clock.clone()).await.unwrap();
         let keyring = Keyring::ephemeral(Algorithm::Es256).unwrap();
         let tokens = token::Spec {
             issuer: "https://id.example.com".to_owned(),

@@ -4,6 +4,7 @@ mod challenges;
 mod limits;
 mod model;
 mod sessions;
+mod side_by_side;
 
 use std::{any::Any, num::NonZeroU32, sync::LazyLock, time::Duration};
 
@@ -19,7 +20,10 @@ use crate::{
     secret::{Master, Secret, SecretId},
 };
 
-pub use self::{challenges::*, limits::*, model::answers_are_those_of_the_model, sessions::*};
+pub use self::{
+    challenges::*, limits::*, model::answers_are_those_of_the_model, sessions::*,
+    side_by_side::two_stores_answer_alike,
+};
 
 /// A fresh store, and the clock it judges by.
 pub struct Stage {
@@ -32,7 +36,32 @@ pub struct Stage {
 /// Makes a test of every rule, each on a store of its own that `$stage` makes.
 macro_rules! contract {
     ($stage:path) => {
-        $crate::store::contract::contract! { $stage:
+        $crate::store::contract::rules! { contract: $stage }
+    };
+    ($stage:path: $($rule:ident)*) => {
+        $(
+            #[tokio::test]
+            async fn $rule() {
+                $crate::store::contract::$rule($stage().await).await;
+            }
+        )*
+    };
+}
+
+/// The same within one test, where the stages share what takes long to start.
+macro_rules! contract_in_turn {
+    ($stage:path) => {
+        $crate::store::contract::rules! { contract_in_turn: $stage }
+    };
+    ($stage:path: $($rule:ident)*) => {
+        $($crate::store::contract::$rule($stage().await).await;)*
+    };
+}
+
+/// All rules, handed to another macro.
+macro_rules! rules {
+    ($to:ident: $stage:path) => {
+        $crate::store::contract::$to! { $stage:
             the_limit_is_exact_at_both_of_its_borders
             a_large_limit_is_as_exact_as_a_small_one
             a_limit_slides_and_does_not_start_anew
@@ -66,16 +95,8 @@ macro_rules! contract {
             a_revocation_is_seen_before_its_answer
         }
     };
-    ($stage:path: $($rule:ident)*) => {
-        $(
-            #[tokio::test]
-            async fn $rule() {
-                $crate::store::contract::$rule($stage().await).await;
-            }
-        )*
-    };
 }
-pub(crate) use contract;
+pub(crate) use {contract, contract_in_turn, rules};
 
 pub static OTP: LazyLock<otp::Policy> = LazyLock::new(|| otp::Policy {
     length: Length::new(6).unwrap(),
@@ -94,6 +115,9 @@ pub const SESSION: session::Policy = session::Policy {
 };
 
 pub const ACCESS_TTL: Duration = Duration::from_mins(15);
+
+/// The secret that all names follow from.
+pub const NAMES: SecretId = SecretId::new([1; 4]);
 
 /// When every stage begins.
 pub const BEGINNING: Timestamp = Timestamp::from_secs(1_800_000_000);

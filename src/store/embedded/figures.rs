@@ -1,6 +1,11 @@
 //! What the writer has done and what it holds, as numbers that any thread may read; knows no metrics format.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
+
+use crate::observe::readings::{Kind, Reading};
 
 /// Counters since the store was opened, and gauges as of the last transaction.
 #[derive(Debug, Default)]
@@ -13,6 +18,42 @@ pub struct Figures {
 }
 
 impl Figures {
+    /// All of them, for those who show them.
+    pub fn readings(self: &Arc<Self>) -> Vec<Reading> {
+        let reading = |name, kind, help, read: fn(&Self) -> u64| {
+            let figures = Arc::clone(self);
+            Reading {
+                name,
+                help,
+                kind,
+                read: Box::new(move || read(&figures)),
+            }
+        };
+        let (counter, gauge) = (Kind::Counter, Kind::Gauge);
+        vec![
+            reading("store_verbs", counter, "Steps that were done", Self::verbs),
+            reading(
+                "store_commits",
+                counter,
+                "Transactions, each with one sync of the file",
+                Self::commits,
+            ),
+            reading(
+                "store_failures",
+                counter,
+                "How often the database failed and was given up",
+                Self::failures,
+            ),
+            reading("store_rows", gauge, "Rows of all tables", Self::rows),
+            reading(
+                "store_file_bytes",
+                gauge,
+                "Length of the file",
+                Self::file_bytes,
+            ),
+        ]
+    }
+
     /// Verbs that were done.
     pub fn verbs(&self) -> u64 {
         self.verbs.load(Relaxed)

@@ -30,8 +30,9 @@ use std::{
 
 use tokio::{sync::oneshot, task::spawn_blocking, time::timeout};
 
-pub use self::{figures::Figures, place::Place};
+pub use self::place::Place;
 use self::{
+    figures::Figures,
     job::{Call, Message},
     keeper::Keeper,
     room::Room,
@@ -40,7 +41,7 @@ use self::{
     writer::Writer,
 };
 use super::{Error, OpenError, Spec, revocations::Revocations};
-use crate::clock::Clock;
+use crate::{clock::Clock, observe::readings::Reading};
 
 /// Verbs that may wait. At the speed of the writer this is less than a second of work.
 const QUEUE: usize = 4096;
@@ -138,9 +139,9 @@ impl Embedded {
         Arc::clone(&self.revocations)
     }
 
-    /// See [`super::Store::figures`].
-    pub fn figures(&self) -> &Figures {
-        &self.figures
+    /// See [`super::Store::readings`].
+    pub fn readings(&self) -> Vec<Reading> {
+        self.figures.readings()
     }
 
     fn closed(&self) -> Error {

@@ -1,17 +1,114 @@
-//! The store in Redis; knows neither endpoints nor tokens.
+//! The store in Redis: each verb is one script, which runs on the server as one step; knows neither endpoints nor tokens.
+//!
+//! Everything about one account is in one group of keys, so on one server even in a cluster, and
+//! what a verb does there happens whole or not at all. Time is the server's. What a step means is
+//! said twice, by `domain` and by the scripts: the tests drive both side by side.
 
 mod group;
+mod join;
+mod keys;
 mod link;
+mod packed;
+mod reply;
 mod script;
+mod scripts;
 mod spec;
 mod url;
 
-pub use self::{
-    link::{Link, Refusal, Roots},
-    spec::{InvalidPrefix, Prefix, Spec},
-    url::{Invalid as InvalidUrl, Transport},
-};
+mod figures;
+mod verbs;
 
 #[cfg(test)]
 #[path = "../../../tests/it/stage/redis/mod.rs"]
+#[expect(
+    dead_code,
+    unused_imports,
+    reason = "some of the stage is for whole gateways"
+)]
 mod stage;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
+
+use self::{figures::Figures, keys::Keys, link::Link, verbs::Plate};
+pub use self::{
+    link::{Refusal, Roots},
+    spec::{InvalidPrefix, Prefix, Spec},
+    url::{Invalid as InvalidUrl, Transport},
+};
+use super::{OpenError, revocations::Revocations};
+use crate::{clock::Clock, observe::readings::Reading, secret::SecretId};
+
+/// One worker's handle on the store; clones share its connections.
+#[derive(Debug, Clone)]
+pub struct Redis {
+    link: Link,
+    shared: Arc<Shared>,
+}
+
+/// What the handles of all workers have in common.
+#[derive(Debug)]
+struct Shared {
+    /// For the log.
+    name: Arc<str>,
+    keys: Keys,
+    plate: Plate,
+    /// Whether our plate was found on the store.
+    is_ours: AtomicBool,
+    clock: Clock,
+    deadline: Duration,
+    revocations: Arc<Revocations>,
+    figures: Arc<Figures>,
+}
+
+impl Redis {
+    /// Opens the store. That nobody can be reached at present is said in the log, and no error.
+    pub async fn open(
+        spec: &Spec,
+        deadline: Duration,
+        names: SecretId,
+        clock: Clock,
+    ) -> Result<Self, OpenError> {
+        let name: Arc<str> = spec.to_string().into();
+        let redis = Self {
+            link: Link::open(spec, deadline).await?,
+            shared: Arc::new(Shared {
+                name: Arc::clone(&name),
+                keys: Keys::new(spec.prefix.clone()),
+                plate: Plate::new(names),
+                is_ours: AtomicBool::new(false),
+                clock,
+                deadline,
+                revocations: Arc::new(Revocations::stale()),
+                figures: Arc::default(),
+            }),
+        };
+        match redis.claim().await {
+            Ok(claimed) => claimed?,
+            Err(error) => tracing::warn!(store = %name, %error, "the store does not answer yet"),
+        }
+        Ok(redis)
+    }
+
+    /// See [`super::Store::for_worker`].
+    pub fn for_worker(&self) -> Self {
+        Self {
+            link: self.link.for_worker(),
+            shared: Arc::clone(&self.shared),
+        }
+    }
+
+    /// See [`super::Store::revocations`].
+    pub fn revocations(&self) -> Arc<Revocations> {
+        Arc::clone(&self.shared.revocations)
+    }
+
+    /// See [`super::Store::readings`].
+    pub fn readings(&self) -> Vec<Reading> {
+        self.shared.figures.readings()
+    }
+}

@@ -19,6 +19,7 @@ use tokio::{
 
 use super::{
     super::{Embedded, Message, Writer, keeper::Keeper, place::Place, room::Room, sweep::Sweep},
+    figures,
     files::edit,
     in_a_file_stage, stage_at,
 };
@@ -119,7 +120,7 @@ async fn all_that_wait_share_one_commit() {
         verb.await.unwrap();
     }
     assert_eq!(
-        (store.figures().verbs(), store.figures().commits()),
+        (figures(&store).verbs(), figures(&store).commits()),
         (100, 1)
     );
     drop(store);
@@ -140,7 +141,7 @@ async fn many_writers_make_far_fewer_commits_than_verbs() {
         });
     }
     writers.join_all().await;
-    let figures = stage.store.figures();
+    let figures = figures(&stage.store);
     assert_eq!(figures.verbs(), 64 * 20);
     assert!(figures.commits() * 4 < figures.verbs(), "{figures:?}");
 }
@@ -150,7 +151,7 @@ async fn what_changes_nothing_is_not_committed() {
     let stage = in_a_file_stage().await;
     let limit = [charge(1, 1, Duration::from_mins(1))];
     stage.send_within(&limit).await;
-    let commits = stage.store.figures().commits();
+    let commits = figures(&stage.store).commits();
     assert_eq!(commits, 1);
 
     assert!(matches!(
@@ -163,7 +164,7 @@ async fn what_changes_nothing_is_not_committed() {
     stage.revoke(ANN, Revoke::All).await;
     let started = stage.send(account(2), start(1, 1)).await;
     stage.answer(account(3), Stage::right(&started), 1).await;
-    assert_eq!(stage.store.figures().commits(), commits + 1);
+    assert_eq!(figures(&stage.store).commits(), commits + 1);
 }
 
 #[tokio::test]
@@ -203,7 +204,7 @@ async fn a_record_that_cannot_be_read_stops_only_who_needs_it() {
     assert_eq!(answers[0], Ok(wrong(Some(4))));
     assert!(matches!(&answers[1], Err(Error::Unavailable(text)) if text.contains("accounts")));
     assert_eq!(answers[2], Ok(wrong(None)));
-    assert_eq!(store.figures().failures(), 0);
+    assert_eq!(figures(&store).failures(), 0);
     drop(store);
     thread.join().unwrap();
 }
@@ -254,7 +255,7 @@ async fn a_verb_that_panics_stops_only_itself() {
     assert_eq!(answers[0], Ok(()));
     assert!(matches!(&answers[1], Err(Error::Unavailable(text)) if text.contains("panicked")));
     assert_eq!(answers[2], Ok(()));
-    assert_eq!(store.figures().failures(), 0);
+    assert_eq!(figures(&store).failures(), 0);
     drop(store);
     thread.join().unwrap();
 }
@@ -285,7 +286,7 @@ async fn what_nobody_waits_for_any_more_is_not_begun() {
         .unwrap();
     let thread = stopped.run_on(Place::Memory(<_>::default()), Clock::manual(BEGINNING));
     told.await.unwrap();
-    assert_eq!(store.figures().rows(), 0);
+    assert_eq!(figures(&store).rows(), 0);
     thread.join().unwrap();
 }
 

@@ -14,13 +14,13 @@ use crate::{
     clock::Clock,
     store::{
         Backend, OpenError, Revoke, Store,
-        contract::{ANN, BEGINNING, BOB, SESSION},
+        contract::{ANN, BEGINNING, BOB, NAMES, SESSION},
     },
 };
 
 async fn refusal(path: &Path) -> OpenError {
     let backend = Backend::Embedded(path.to_owned());
-    Store::open(&spec(backend), Clock::manual(BEGINNING))
+    Store::open(&spec(backend), NAMES, Clock::manual(BEGINNING))
         .await
         .unwrap_err()
 }
@@ -87,7 +87,7 @@ async fn two_that_create_the_same_file_do_not_both_succeed() {
     let mut racing = tokio::task::JoinSet::new();
     for _ in 0..8 {
         let spec = spec.clone();
-        racing.spawn(async move { Store::open(&spec, Clock::manual(BEGINNING)).await });
+        racing.spawn(async move { Store::open(&spec, NAMES, Clock::manual(BEGINNING)).await });
     }
     let mut open = Vec::new();
     for outcome in racing.join_all().await {
@@ -168,7 +168,7 @@ async fn damage_anywhere_is_refused_or_does_no_harm() {
         damaged[at] ^= 0x55;
         fs::write(&path, damaged).unwrap();
         let backend = Backend::Embedded(path.clone());
-        match Store::open(&spec(backend), Clock::manual(BEGINNING)).await {
+        match Store::open(&spec(backend), NAMES, Clock::manual(BEGINNING)).await {
             // It hit a page that holds nothing.
             Ok(store) => {
                 let sessions = store.sessions(ANN, SESSION);

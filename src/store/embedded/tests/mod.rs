@@ -7,11 +7,12 @@ mod size;
 
 use std::{path::Path, time::Duration};
 
+use super::Figures;
 use crate::{
     clock::Clock,
     store::{
         Backend, Spec, Store,
-        contract::{self, BEGINNING, Stage},
+        contract::{self, BEGINNING, NAMES, Stage},
     },
 };
 
@@ -33,6 +34,13 @@ fn in_a_file_all_answers_are_those_of_the_model() {
     contract::answers_are_those_of_the_model(10, in_a_file_stage);
 }
 
+fn figures(store: &Store) -> &Figures {
+    match store {
+        Store::Embedded(store) => &store.figures,
+        Store::Redis(_) => panic!("not embedded"),
+    }
+}
+
 /// Large enough for every test that is not about size; long enough for a busy machine.
 fn spec(backend: Backend) -> Spec {
     Spec {
@@ -44,7 +52,7 @@ fn spec(backend: Backend) -> Spec {
 
 async fn in_memory_stage() -> Stage {
     let clock = Clock::manual(BEGINNING);
-    let store = Store::open(&spec(Backend::Memory), clock.clone())
+    let store = Store::open(&spec(Backend::Memory), NAMES, clock.clone())
         .await
         .unwrap();
     Stage {
@@ -67,7 +75,9 @@ async fn in_a_file_stage() -> Stage {
 async fn stage_at(path: &Path) -> Stage {
     let clock = Clock::manual(BEGINNING);
     let backend = Backend::Embedded(path.to_owned());
-    let store = Store::open(&spec(backend), clock.clone()).await.unwrap();
+    let store = Store::open(&spec(backend), NAMES, clock.clone())
+        .await
+        .unwrap();
     Stage {
         store,
         clock,

@@ -16,7 +16,7 @@ use crate::{
     domain::{account::AccountKey, session::SessionId},
     store::{
         Answered, Backend, Error, OpenError, Revoke, Rotated, Sending, Spec, Store,
-        contract::{ANN, BEGINNING, OTP, Stage, login, start},
+        contract::{ANN, BEGINNING, NAMES, OTP, Stage, login, start},
     },
 };
 
@@ -119,7 +119,7 @@ async fn a_file_that_another_process_uses_is_refused_until_it_lets_go() {
     let mut holder = Actor::new(Command::new(this_program()), "hold", &path);
     holder.expect("open");
     let spec = spec(Backend::Embedded(path.clone()));
-    let refusal = Store::open(&spec, Clock::System).await.unwrap_err();
+    let refusal = Store::open(&spec, NAMES, Clock::System).await.unwrap_err();
     assert!(matches!(refusal, OpenError::Locked { .. }), "{refusal:?}");
     assert!(refusal.to_string().contains(path.to_str().unwrap()));
     holder.go_on();
@@ -221,7 +221,7 @@ async fn fill_the_disk(path: &Path) {
         max_size: u64::MAX,
         ..spec(Backend::Embedded(path.to_owned()))
     };
-    let store = Store::open(&spec, clock.clone()).await.unwrap();
+    let store = Store::open(&spec, NAMES, clock.clone()).await.unwrap();
     let stage = Stage {
         store,
         clock,

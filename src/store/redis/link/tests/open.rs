@@ -3,7 +3,7 @@
 use super::{DEADLINE, count_in, link, spec};
 use crate::store::{
     OpenError,
-    redis::{Link, Refusal, stage::RedisServer},
+    redis::{Refusal, link::Link, stage::RedisServer},
 };
 
 async fn refusal(url: &str) -> Refusal {

@@ -1,0 +1,60 @@
+-- A code is to be sent. See `Store::start_challenge`.
+-- KEYS: the account's code, and the bucket of each charge.
+-- ARGV: now, the policy and what a new code is made from, the known secrets, the charges.
+
+local MAX_CHALLENGES = 16
+
+local ttl, max_age, max_attempts, id, client, nonce, secret, tag =
+  struct.unpack('>I8I8I4c16c8c16c4c16', ARGV[2])
+local known, charges = ARGV[3], ARGV[4]
+
+local index, longest = longest_wait(2, charges)
+if longest > 0 then
+  return {'limited', index, longest}
+end
+
+local function is_known(name)
+  for at = 1, #known, #name do
+    if known:sub(at, at + #name - 1) == name then
+      return true
+    end
+  end
+  return false
+end
+
+-- At least half of a code's life must remain to it, or its owner would receive one about to die.
+local function may_send_again(code)
+  return now < expires_at(code, ttl, max_age)
+    and now + math.floor(ttl / 2) <= code[STARTED_AT] + max_age
+    and is_answerable(code, max_attempts)
+    and is_known(code[SECRET])
+end
+
+local function own_challenge(code)
+  for _, challenge in ipairs(code[CHALLENGES]) do
+    if challenge[CLIENT] == client and challenge[WRONG] < max_attempts then
+      return challenge
+    end
+  end
+end
+
+local code = read_code(KEYS[1])
+if not (code and may_send_again(code)) then
+  local failures = code and code[FAILURES] or {}
+  local strange_failures = code and code[STRANGE_FAILURES] or {}
+  code = {nonce, secret, tag, now, now, {}, {}, failures, strange_failures, 0}
+end
+code[SENT_AT] = now
+local own = own_challenge(code)
+if not own then
+  own = {id, client, 0}
+  local challenges = code[CHALLENGES]
+  if #challenges == MAX_CHALLENGES then
+    table.remove(challenges, 1)
+  end
+  challenges[#challenges + 1] = own
+end
+
+keep_code(KEYS[1], code, ttl, max_age)
+take(2, charges)
+return {'started', own[ID], code[NONCE], code[SECRET], expires_at(code, ttl, max_age), now}

@@ -1,0 +1,34 @@
+//! The scripts, each put together from the parts it stands on; what they mean is said in `lua/`.
+
+use std::sync::LazyLock;
+
+use super::script::Script;
+
+/// A script: the parts in the order in which they are read, the prelude first.
+macro_rules! script {
+    ($($part:literal)+) => {
+        LazyLock::new(|| {
+            let parts = concat!($(include_str!(concat!("lua/", $part, ".lua")), "\n"),+);
+            Script::new(parts.to_owned())
+        })
+    };
+}
+
+/// A send, as far as it touches the server of the account.
+pub static START: LazyLock<Script> = script!("prelude" "windows" "code" "start");
+/// Whether the account's own limits admit a send.
+pub static LOOK: LazyLock<Script> = script!("prelude" "windows" "look");
+/// Takes from limits on another server, ahead of a send.
+pub static RESERVE: LazyLock<Script> = script!("prelude" "windows" "reserve");
+/// Gives that back.
+pub static CANCEL: LazyLock<Script> = script!("prelude" "cancel");
+/// An answer to a challenge.
+pub static ANSWER: LazyLock<Script> = script!("prelude" "code" "sessions" "answer");
+/// A use of a refresh token.
+pub static ROTATE: LazyLock<Script> = script!("prelude" "sessions" "rotate");
+/// The end of sessions.
+pub static REVOKE: LazyLock<Script> = script!("prelude" "sessions" "revoke");
+/// The list of sessions.
+pub static LIST: LazyLock<Script> = script!("prelude" "sessions" "list");
+/// Whose keys these are, and whether they can be written.
+pub static READY: LazyLock<Script> = script!("prelude" "ready");

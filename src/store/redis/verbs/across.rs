@@ -1,0 +1,158 @@
+//! A send whose limits lie on several servers of a cluster: all are asked ahead, and give back what they gave if it comes to nothing.
+//!
+//! No window ever holds more than its limit, whatever fails in between. But a server that fails or
+//! falls silent at the wrong moment may keep an event of a send that came to nothing, and so admit
+//! one less for the length of that window.
+
+use std::{cmp::Reverse, time::Duration};
+
+use tokio::time::timeout;
+
+use super::{
+    Run,
+    start::{Send, Share},
+};
+use crate::store::{
+    Error, Sending,
+    redis::{
+        Redis,
+        join::join_all,
+        reply::{Nonsense, Reply},
+        scripts,
+    },
+};
+
+/// What a server said that was asked ahead.
+enum Ahead {
+    /// It admits the send. What it took from each window is kept under these moments.
+    Reserved(Vec<u64>),
+    /// It refuses.
+    Limited { charge: usize, wait: Duration },
+}
+
+/// Asking, the step itself, and giving back: each may take as much of the deadline.
+const ROUNDS: u32 = 3;
+
+impl Redis {
+    /// Two round trips, one after the other, whether the send is admitted or refused. There is a
+    /// third one if the account's own limits are used up by others between the two.
+    pub async fn start_across(
+        &self,
+        send: &Send,
+        own: &Share,
+        others: &[Share],
+    ) -> Result<Sending, Error> {
+        let looking = self.in_a_round(self.look(own));
+        let reserving = join_all(others.iter().map(|s| self.in_a_round(self.reserve(s))));
+        let (looked, reserved) = tokio::join!(looking, reserving);
+
+        let sending = match refusal([&looked].into_iter().chain(&reserved)) {
+            None => self.in_a_round(self.start(send, own)).await,
+            Some(refused) => refused,
+        };
+        if !matches!(sending, Ok(Sending::Started(_))) {
+            self.give_back(others.iter().zip(&reserved)).await;
+        }
+        sending
+    }
+
+    /// Whether the account's own limits admit a send.
+    async fn look(&self, own: &Share) -> Result<Ahead, Error> {
+        if own.windows.is_empty() {
+            return Ok(Ahead::Reserved(Vec::new()));
+        }
+        let run = Run {
+            script: &scripts::LOOK,
+            group: own.group,
+            keys: &own.windows,
+            args: &[own.quotas.as_ref()],
+        };
+        self.run(run, |reply| read(reply, own)).await
+    }
+
+    /// Takes from limits on another server.
+    async fn reserve(&self, share: &Share) -> Result<Ahead, Error> {
+        let run = Run {
+            script: &scripts::RESERVE,
+            group: share.group,
+            keys: &share.windows,
+            args: &[share.quotas.as_ref()],
+        };
+        self.run(run, |reply| read(reply, share)).await
+    }
+
+    /// Gives back what was taken. Where that fails it is lost, which is said in the head of this file.
+    async fn give_back<'a>(
+        &self,
+        reserved: impl Iterator<Item = (&'a Share, &'a Result<Ahead, Error>)>,
+    ) {
+        let taken = reserved.filter_map(|(share, ahead)| match ahead {
+            Ok(Ahead::Reserved(moments)) => Some(self.in_a_round(self.cancel(share, moments))),
+            Ok(Ahead::Limited { .. }) | Err(_) => None,
+        });
+        for cancelled in join_all(taken).await {
+            if let Err(error) = cancelled {
+                tracing::warn!(%error, "a limit still counts a message that was not sent");
+            }
+        }
+    }
+
+    async fn cancel(&self, share: &Share, moments: &[u64]) -> Result<(), Error> {
+        let texts: Vec<String> = moments.iter().map(u64::to_string).collect();
+        let run = Run {
+            script: &scripts::CANCEL,
+            group: share.group,
+            keys: &share.windows,
+            args: &texts.iter().map(String::as_bytes).collect::<Vec<_>>(),
+        };
+        self.run(run, |mut reply| match reply.word()?.as_slice() {
+            b"cancelled" => reply.end(()),
+            _ => Err(Nonsense),
+        })
+        .await
+    }
+
+    async fn in_a_round<T>(
+        &self,
+        step: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let step = timeout(self.shared.deadline / ROUNDS, step).await;
+        step.unwrap_or(Err(Error::Timeout))
+    }
+}
+
+/// Why there is nothing to be begun, if so: a server that did not answer, or else the limit with
+/// the longest wait, and of several such the first.
+fn refusal<'a>(
+    asked: impl Iterator<Item = &'a Result<Ahead, Error>>,
+) -> Option<Result<Sending, Error>> {
+    let mut longest = None;
+    for ahead in asked {
+        match ahead {
+            Ok(Ahead::Reserved(_)) => {}
+            Ok(Ahead::Limited { charge, wait }) => {
+                longest = longest.max(Some((*wait, Reverse(*charge))));
+            }
+            Err(error) => return Some(Err(error.clone())),
+        }
+    }
+    longest.map(|(wait, Reverse(charge))| Ok(Sending::Limited { charge, wait }))
+}
+
+fn read(mut reply: Reply, share: &Share) -> Result<Ahead, Nonsense> {
+    let ahead = match reply.word()?.as_slice() {
+        b"open" => Ahead::Reserved(Vec::new()),
+        b"reserved" => {
+            let mut moments = reply.list()?;
+            let taken = share.windows.iter().map(|_| moments.number());
+            let taken = taken.collect::<Result<_, _>>()?;
+            moments.end(Ahead::Reserved(taken))?
+        }
+        b"limited" => {
+            let (charge, wait) = share.refusal(&mut reply)?;
+            Ahead::Limited { charge, wait }
+        }
+        _ => return Err(Nonsense),
+    };
+    reply.end(ahead)
+}

@@ -1,0 +1,168 @@
+//! A code is to be sent: one step where one server has all keys it touches.
+
+use std::{mem, time::Duration};
+
+use super::{Reply, Run};
+use crate::{
+    domain::{
+        account::AccountKey,
+        otp::{self, ChallengeId, Nonce, Started},
+        quota::Charge,
+    },
+    secret::SecretId,
+    store::{
+        Error, Sending,
+        redis::{
+            Redis,
+            group::Group,
+            keys::{group_of, window_group},
+            packed::Packed,
+            reply::Nonsense,
+            scripts,
+        },
+    },
+};
+
+/// What a send brings along.
+#[derive(Debug)]
+pub struct Send {
+    pub account: AccountKey,
+    pub start: otp::Start,
+    pub policy: otp::Policy,
+}
+
+/// The charges that one script judges together.
+#[derive(Debug)]
+pub struct Share {
+    pub group: Group,
+    /// Where their windows are.
+    pub windows: Vec<String>,
+    /// How much each window holds.
+    pub quotas: Packed,
+    /// Where each stands among all charges of the send.
+    places: Vec<usize>,
+}
+
+impl Redis {
+    /// See [`crate::store::Store::start_challenge`].
+    pub async fn start_challenge(
+        &self,
+        account: AccountKey,
+        start: otp::Start,
+        charges: Vec<Charge>,
+        policy: otp::Policy,
+    ) -> Result<Sending, Error> {
+        let send = Send {
+            account,
+            start,
+            policy,
+        };
+        let (own, others) = self.shares(account, &charges);
+        if others.is_empty() {
+            self.start(&send, &own).await
+        } else {
+            self.start_across(&send, &own, &others).await
+        }
+    }
+
+    /// The step on the account, and on what lies beside it.
+    pub async fn start(&self, send: &Send, own: &Share) -> Result<Sending, Error> {
+        let Send {
+            account,
+            start,
+            policy,
+        } = send;
+        let fixed = Packed::new()
+            .span(policy.ttl)
+            .span(policy.max_age)
+            .count(policy.max_attempts)
+            .bytes(start.id.as_bytes())
+            .bytes(&start.client.0)
+            .bytes(&start.nonce.0)
+            .bytes(start.secret.as_bytes())
+            .bytes(&start.tag.0);
+        let known = start
+            .known
+            .iter()
+            .fold(Packed::default(), |known, id| known.bytes(id.as_bytes()));
+        let mut keys = Vec::with_capacity(1 + own.windows.len());
+        keys.push(self.shared.keys.code(*account));
+        keys.extend_from_slice(&own.windows);
+        let run = Run {
+            script: &scripts::START,
+            group: own.group,
+            keys: &keys,
+            args: &[fixed.as_ref(), known.as_ref(), own.quotas.as_ref()],
+        };
+        self.run(run, |reply| read(reply, own)).await
+    }
+
+    /// Who judges which charge: the script on the account as many as it can reach.
+    fn shares(&self, account: AccountKey, charges: &[Charge]) -> (Share, Vec<Share>) {
+        let mut own = Share::new(group_of(account));
+        let mut others: Vec<Share> = Vec::new();
+        for (place, charge) in charges.iter().enumerate() {
+            // Two equal limits share a window; one send is one event in it.
+            let mut earlier = charges.iter().take(place);
+            if earlier.any(|other| other.bucket == charge.bucket) {
+                continue;
+            }
+            let window = self.shared.keys.window(account, charge);
+            let group = window_group(account, charge);
+            if group == own.group || self.link.is_one_server() {
+                own.add(place, charge, window);
+            } else if let Some(share) = others.iter_mut().find(|share| share.group == group) {
+                share.add(place, charge, window);
+            } else {
+                let mut share = Share::new(group);
+                share.add(place, charge, window);
+                others.push(share);
+            }
+        }
+        (own, others)
+    }
+}
+
+impl Share {
+    fn new(group: Group) -> Self {
+        Self {
+            group,
+            windows: Vec::new(),
+            quotas: Packed::default(),
+            places: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, place: usize, charge: &Charge, window: String) {
+        self.places.push(place);
+        self.windows.push(window);
+        let quota = charge.quota;
+        let quotas = mem::take(&mut self.quotas);
+        self.quotas = quotas.count(quota.max.get()).span(quota.window);
+    }
+
+    /// Reads which charge refuses, and for how long.
+    pub fn refusal(&self, reply: &mut Reply) -> Result<(usize, Duration), Nonsense> {
+        let index: usize = reply.number()?;
+        let charge = self.places.get(index).copied().ok_or(Nonsense)?;
+        Ok((charge, reply.span()?))
+    }
+}
+
+fn read(mut reply: Reply, own: &Share) -> Result<Sending, Nonsense> {
+    let sending = match reply.word()?.as_slice() {
+        b"started" => Sending::Started(Started {
+            id: ChallengeId::new(reply.bytes()?),
+            nonce: Nonce(reply.bytes()?),
+            secret: SecretId::new(reply.bytes()?),
+            expires_at: reply.moment()?,
+            sent_at: reply.moment()?,
+        }),
+        b"limited" => {
+            let (charge, wait) = own.refusal(&mut reply)?;
+            Sending::Limited { charge, wait }
+        }
+        _ => return Err(Nonsense),
+    };
+    reply.end(sending)
+}
