@@ -16,7 +16,7 @@ use crate::{
         error::Error,
         tether::Tether,
         upload::{Upload, UploadEnd, Watch},
-        upstream::{Lease, Upstream},
+        upstream::{Lease, Past, Upstream, Wanted},
     },
     reject::Reject,
 };
@@ -25,8 +25,9 @@ use crate::{
 #[derive(Debug)]
 pub struct Exchange {
     upstream: Rc<Upstream>,
-    /// Taken while it is being sent.
+    /// Taken while it is being sent, unless it may be sent again.
     request: Option<Request<Upload>>,
+    wanted: Wanted,
     terms: Terms,
     tether: Tether,
 }
@@ -50,6 +51,7 @@ impl Exchange {
         Ok(Self {
             upstream,
             request: Some(Request::from_parts(parts, upload)),
+            wanted: Wanted::Any,
             terms,
             tether,
         })
@@ -57,8 +59,9 @@ impl Exchange {
 
     /// Sends the request and gives back the app's answer, or a refusal that says what failed.
     ///
-    /// A request that finds its pooled connection closed is sent again on another one, but only
-    /// when none of it had been sent: nothing is ever done twice.
+    /// A request that finds its pooled connection closed is sent again on another one if none of it
+    /// had been sent. Where that is not known, which can hardly be but on a connection that had lain
+    /// unused for a while, it is sent once more if that does no harm: nothing is ever done twice.
     pub async fn run(&mut self) -> Response<Body<Download>> {
         loop {
             match self.attempt().await {
@@ -73,13 +76,16 @@ impl Exchange {
         }
     }
 
-    /// `None` when the request was not sent and may be tried again.
+    /// `None` when the request may be tried again.
     async fn attempt(&mut self) -> Result<Option<Response<Body<Download>>>, Error> {
-        let mut lease = self.upstream.lease().await?;
+        let mut lease = self.upstream.lease(self.wanted).await?;
         self.tether.hold(lease.alarm())?;
         let Some(request) = self.request.take() else {
             return Err(Error::Target);
         };
+        if lease.past() == Past::Rested {
+            self.request = again(&request);
+        }
         request
             .body()
             .sent_under(lease.alarm(), self.terms.response_timeout);
@@ -98,16 +104,44 @@ impl Exchange {
                 let body = |incoming| Download::new(incoming, lease, upload, tether);
                 Ok(Some(receive(response).map(body).map(Body::stream)))
             }
-            Err(mut failed) => match failed.take_message() {
+            Err(mut failed) => match (failed.take_message(), lease.past()) {
                 // The app had closed the connection before the request got on it.
-                Some(unsent) if lease.was_used_before() => {
+                (Some(unsent), Past::Used | Past::Rested) => {
                     self.request = Some(unsent);
                     Ok(None)
                 }
-                Some(_) | None => Err(why(failed.into_error(), &lease, &upload)),
+                (Some(_), Past::New) | (None, Past::New | Past::Used | Past::Rested) => {
+                    self.failed(why(failed.into_error(), &lease, &upload))
+                }
             },
         }
     }
+
+    /// Tries once more if the connection may have been closed before the app read from it.
+    fn failed<T>(&mut self, error: Error) -> Result<Option<T>, Error> {
+        if let Error::Exchange(broken) = &error
+            && self.request.is_some()
+            // Nonsense is an answer too.
+            && !broken.is_parse()
+        {
+            self.wanted = Wanted::New;
+            return Ok(None);
+        }
+        Err(error)
+    }
+}
+
+/// The same request, if sending it twice is as good as once (RFC 9110 §9.2.2) and there is no body,
+/// which nobody keeps.
+fn again(request: &Request<Upload>) -> Option<Request<Upload>> {
+    let may_be_repeated = request.method().is_idempotent() && request.body().is_none();
+    may_be_repeated.then(|| {
+        let mut again = Request::new(Upload::none());
+        again.method_mut().clone_from(request.method());
+        again.uri_mut().clone_from(request.uri());
+        again.headers_mut().clone_from(request.headers());
+        again
+    })
 }
 
 /// Whose fault it was that `lease`'s connection gave no answer.
