@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 
 use crate::{
     proxy::{
-        tether::{Cut, Tether},
+        tether::Tether,
         upload::{UploadEnd, Watch},
         upstream::Lease,
     },
@@ -73,7 +73,7 @@ impl Body for Download {
         let Some(lease) = &self.lease else {
             return polled.map_err(|_| Broken(Code::UpstreamUnreachable));
         };
-        if let Err(Cut) = self.tether.check() {
+        if self.tether.is_cut() {
             return Poll::Ready(Some(Err(self.broken(Code::SessionRevoked))));
         }
         match polled {

@@ -14,7 +14,7 @@ use crate::{
         Terms,
         download::Download,
         error::Error,
-        tether::Tether,
+        tether::{Cut, Tether},
         upload::{Upload, UploadEnd, Watch},
         upstream::{Lease, Past, Upstream, Wanted},
     },
@@ -90,10 +90,9 @@ impl Exchange {
             .body()
             .sent_under(lease.alarm(), self.terms.response_timeout);
         let upload = request.body().watch();
-        let sent = lease.sender().try_send_request(request).await;
-        // Also when there is an answer: nothing of it has gone to the client yet.
-        self.tether.check()?;
-        match sent {
+        match lease.sender().try_send_request(request).await {
+            // Also when there is an answer: nothing of it has gone to the client yet.
+            _ if self.tether.is_cut() => Err(Error::Cut(Cut)),
             // Nobody asked for another protocol, so what follows is no answer.
             Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
                 Err(Error::Switched)
