@@ -34,7 +34,7 @@ use crate::{
         http::Shard,
         metrics::Metrics,
     },
-    proxy::{Download, Exchange, Terms, Tethers, Upstream, UpstreamSpec},
+    proxy::{Download, Exchange, Terms, Tether, Tethers, Upstream, UpstreamSpec},
     reject::{Broken, Code, Reject},
     store::revocations::{OnOutage, Revocations},
     token::Tokens,
@@ -189,7 +189,9 @@ impl Site {
         let tethers = self.tethers.clone();
         let body_idle = self.limits.body_idle;
         service_fn(move |request: Request<Incoming>| {
-            let prepared = prepare(&upstreams, &tethers, body_idle, request);
+            let caller = request.extensions().get::<Principal>();
+            let tether = tethers.tie(caller.map(Principal::session));
+            let prepared = prepare(&upstreams, body_idle, tether, request);
             async move {
                 Ok(match prepared {
                     Ok(mut exchange) => exchange.run().await,
@@ -203,8 +205,8 @@ impl Site {
 /// The exchange that the request's route leads to.
 fn prepare(
     upstreams: &[Rc<Upstream>],
-    tethers: &Tethers,
     body_idle: Duration,
+    tether: Tether,
     request: Request<Incoming>,
 ) -> Result<Exchange, Reject> {
     let nowhere = || Reject::new(Code::NotFound, "No route leads here.");
@@ -217,8 +219,6 @@ fn prepare(
         response_timeout: route.response_timeout,
     };
     let upstream = upstreams.get(route.upstream).ok_or_else(nowhere)?;
-    let caller = request.extensions().get::<Principal>();
-    let tether = tethers.tie(caller.map(Principal::session));
     Exchange::new(Rc::clone(upstream), request, terms, tether)
 }
 

@@ -16,7 +16,7 @@ use std::{
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 /// How often deadlines are looked at.
-pub const TICK: Duration = Duration::from_millis(TICK_MILLIS);
+pub const TICK: Duration = Duration::from_millis(100);
 
 /// The timer of one worker. Clones are the same timer.
 #[derive(Clone)]
@@ -37,8 +37,6 @@ struct Entry {
     due: Cell<u32>,
     waiting: Cell<Option<Waker>>,
 }
-
-const TICK_MILLIS: u64 = 100;
 
 /// Never reached: 4 billion ticks are 13 years.
 const NEVER: u32 = u32::MAX;
@@ -102,25 +100,15 @@ impl Entry {
     fn is_due(&self) -> bool {
         self.due.get() <= self.now.get()
     }
-
-    fn tick_after(&self, after: Duration) -> u32 {
-        let millis = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
-        let ticks = millis.div_ceil(TICK_MILLIS);
-        // One more, since the running tick has partly passed: never early.
-        let ticks = u32::try_from(ticks).unwrap_or(NEVER).saturating_add(1);
-        self.now.get().saturating_add(ticks)
-    }
 }
 
 impl Alarm {
     /// Due `after` from now; whatever was set before is forgotten.
     pub fn set(&self, after: Duration) {
-        self.0.due.set(self.0.tick_after(after));
-    }
-
-    /// Whether time has passed, a tick at least, since it was set to be due after as long as this.
-    pub fn has_aged_since_set(&self, after: Duration) -> bool {
-        self.0.due.get() != self.0.tick_after(after)
+        let ticks = after.as_millis().div_ceil(TICK.as_millis());
+        // One more, since the running tick has partly passed: never early.
+        let ticks = u32::try_from(ticks).unwrap_or(NEVER).saturating_add(1);
+        self.0.due.set(self.0.now.get().saturating_add(ticks));
     }
 
     /// No longer due at all.
@@ -220,21 +208,6 @@ mod tests {
             assert!(start.elapsed() >= Duration::from_secs(1));
             alarm.lift();
             assert!(!alarm.is_due());
-        });
-    }
-
-    #[test]
-    fn an_alarm_tells_whether_a_tick_has_passed_since_it_was_set() {
-        with_timer(|timer| async move {
-            let (alarm, other) = (timer.alarm(), timer.alarm());
-            let long = Duration::from_mins(1);
-            alarm.set(long);
-            assert!(!alarm.has_aged_since_set(long));
-            other.set(TICK);
-            poll_fn(|cx| other.poll_due(cx)).await;
-            assert!(alarm.has_aged_since_set(long));
-            alarm.set(long);
-            assert!(!alarm.has_aged_since_set(long));
         });
     }
 

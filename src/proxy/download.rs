@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 
 use crate::{
     proxy::{
-        tether::Tether,
+        tether::{Cut, Tether},
         upload::{UploadEnd, Watch},
         upstream::Lease,
     },
@@ -73,7 +73,7 @@ impl Body for Download {
         let Some(lease) = &self.lease else {
             return polled.map_err(|_| Broken(Code::UpstreamUnreachable));
         };
-        if self.tether.is_cut() {
+        if let Err(Cut) = self.tether.check() {
             return Poll::Ready(Some(Err(self.broken(Code::SessionRevoked))));
         }
         match polled {

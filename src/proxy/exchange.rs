@@ -14,9 +14,9 @@ use crate::{
         Terms,
         download::Download,
         error::Error,
-        tether::{Cut, Tether},
+        tether::Tether,
         upload::{Upload, UploadEnd, Watch},
-        upstream::{Lease, Past, Upstream, Wanted},
+        upstream::{Lease, Upstream},
     },
     reject::Reject,
 };
@@ -25,9 +25,8 @@ use crate::{
 #[derive(Debug)]
 pub struct Exchange {
     upstream: Rc<Upstream>,
-    /// Taken while it is being sent, unless it may be sent again.
+    /// Taken while it is being sent.
     request: Option<Request<Upload>>,
-    wanted: Wanted,
     terms: Terms,
     tether: Tether,
 }
@@ -51,7 +50,6 @@ impl Exchange {
         Ok(Self {
             upstream,
             request: Some(Request::from_parts(parts, upload)),
-            wanted: Wanted::Any,
             terms,
             tether,
         })
@@ -59,9 +57,8 @@ impl Exchange {
 
     /// Sends the request and gives back the app's answer, or a refusal that says what failed.
     ///
-    /// A request that finds its pooled connection closed is sent again on another one if none of it
-    /// had been sent. Where that is not known, which can hardly be but on a connection that had lain
-    /// unused for a while, it is sent once more if that does no harm: nothing is ever done twice.
+    /// A request that finds its pooled connection closed is sent again on another one, but only
+    /// when none of it had been sent: nothing is ever done twice.
     pub async fn run(&mut self) -> Response<Body<Download>> {
         loop {
             match self.attempt().await {
@@ -76,23 +73,21 @@ impl Exchange {
         }
     }
 
-    /// `None` when the request may be tried again.
+    /// `None` when the request was not sent and may be tried again.
     async fn attempt(&mut self) -> Result<Option<Response<Body<Download>>>, Error> {
-        let mut lease = self.upstream.lease(self.wanted).await?;
+        let mut lease = self.upstream.lease().await?;
         self.tether.hold(lease.alarm())?;
         let Some(request) = self.request.take() else {
             return Err(Error::Target);
         };
-        if lease.past() == Past::Rested {
-            self.request = again(&request);
-        }
         request
             .body()
             .sent_under(lease.alarm(), self.terms.response_timeout);
         let upload = request.body().watch();
-        match lease.sender().try_send_request(request).await {
-            // Also when there is an answer: nothing of it has gone to the client yet.
-            _ if self.tether.is_cut() => Err(Error::Cut(Cut)),
+        let sent = lease.sender().try_send_request(request).await;
+        // Also when there is an answer: nothing of it has gone to the client yet.
+        self.tether.check()?;
+        match sent {
             // Nobody asked for another protocol, so what follows is no answer.
             Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
                 Err(Error::Switched)
@@ -103,44 +98,16 @@ impl Exchange {
                 let body = |incoming| Download::new(incoming, lease, upload, tether);
                 Ok(Some(receive(response).map(body).map(Body::stream)))
             }
-            Err(mut failed) => match (failed.take_message(), lease.past()) {
+            Err(mut failed) => match failed.take_message() {
                 // The app had closed the connection before the request got on it.
-                (Some(unsent), Past::Used | Past::Rested) => {
+                Some(unsent) if lease.was_used_before() => {
                     self.request = Some(unsent);
                     Ok(None)
                 }
-                (Some(_), Past::New) | (None, Past::New | Past::Used | Past::Rested) => {
-                    self.failed(why(failed.into_error(), &lease, &upload))
-                }
+                Some(_) | None => Err(why(failed.into_error(), &lease, &upload)),
             },
         }
     }
-
-    /// Tries once more if the connection may have been closed before the app read from it.
-    fn failed<T>(&mut self, error: Error) -> Result<Option<T>, Error> {
-        if let Error::Exchange(broken) = &error
-            && self.request.is_some()
-            // Nonsense is an answer too.
-            && !broken.is_parse()
-        {
-            self.wanted = Wanted::New;
-            return Ok(None);
-        }
-        Err(error)
-    }
-}
-
-/// The same request, if sending it twice is as good as once (RFC 9110 §9.2.2) and there is no body,
-/// which nobody keeps.
-fn again(request: &Request<Upload>) -> Option<Request<Upload>> {
-    let may_be_repeated = request.method().is_idempotent() && request.body().is_none();
-    may_be_repeated.then(|| {
-        let mut again = Request::new(Upload::none());
-        again.method_mut().clone_from(request.method());
-        again.uri_mut().clone_from(request.uri());
-        again.headers_mut().clone_from(request.headers());
-        again
-    })
 }
 
 /// Whose fault it was that `lease`'s connection gave no answer.

@@ -9,7 +9,7 @@ mod upstream;
 
 pub use download::Download;
 pub use exchange::Exchange;
-pub use tether::Tethers;
+pub use tether::{Tether, Tethers};
 pub use upstream::Upstream;
 
 use std::{fmt, sync::Arc, time::Duration};

@@ -83,12 +83,15 @@ impl Place {
 }
 
 impl Tether {
-    /// Whether the exchange must not go on.
-    pub fn is_cut(&self) -> bool {
-        self.0.as_ref().is_some_and(|tied| {
-            let places = tied.tethers.0.borrow();
-            matches!(places.all.get(tied.place), Some(Place::Cut))
-        })
+    /// Whether the exchange may go on.
+    pub fn check(&self) -> Result<(), Cut> {
+        let Some(tied) = &self.0 else {
+            return Ok(());
+        };
+        match tied.tethers.0.borrow().all.get(tied.place) {
+            Some(Place::Cut) => Err(Cut),
+            Some(Place::Tied { .. } | Place::Free) | None => Ok(()),
+        }
     }
 
     /// If the exchange may go on, it goes on over the connection of this alarm, which from now on
@@ -126,7 +129,7 @@ impl fmt::Debug for Tethers {
 impl fmt::Debug for Tether {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let tied = self.0.as_ref().map(|tied| tied.place);
-        write!(f, "Tether({tied:?}, cut: {})", self.is_cut())
+        write!(f, "Tether({tied:?}, {:?})", self.check())
     }
 }
 

@@ -86,16 +86,6 @@ impl Upload {
         })))
     }
 
-    /// The body of a request that has none.
-    pub const fn none() -> Self {
-        Self(None)
-    }
-
-    /// Whether there is none.
-    pub const fn is_none(&self) -> bool {
-        self.0.is_none()
-    }
-
     /// Whether it ends only where it ends, as chunks do.
     pub fn is_of_unknown_length(&self) -> bool {
         self.size_hint().exact().is_none()

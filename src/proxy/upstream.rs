@@ -38,28 +38,7 @@ pub struct Upstream {
 pub struct Lease {
     endpoint: Rc<Endpoint>,
     connection: Connection,
-    past: Past,
-}
-
-/// What a connection was before it was leased. The longer ago the app was heard of, the likelier it
-/// is to have closed it in this very moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Past {
-    /// It did not exist.
-    New,
-    /// It was given back within this tick.
-    Used,
-    /// It lay unused for a while.
-    Rested,
-}
-
-/// Which connection will do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wanted {
-    /// The last one that was given back, if there is one.
-    Any,
-    /// One that nobody has used.
-    New,
+    was_used_before: bool,
 }
 
 /// One server of an app.
@@ -112,7 +91,7 @@ impl Upstream {
     }
 
     /// A connection to the server whose turn it is, or to the first one after it that accepts one.
-    pub async fn lease(&self, wanted: Wanted) -> Result<Lease, Error> {
+    pub async fn lease(&self) -> Result<Lease, Error> {
         let turn = self.next.get();
         self.next.set(turn.wrapping_add(1));
         let mut last = Error::Connect(std::io::ErrorKind::NotFound.into());
@@ -121,7 +100,7 @@ impl Upstream {
             let Some(endpoint) = self.endpoints.get(at) else {
                 break;
             };
-            match endpoint.lease(wanted).await {
+            match endpoint.lease().await {
                 Ok(lease) => return Ok(lease),
                 Err(error) => last = error,
             }
@@ -131,20 +110,12 @@ impl Upstream {
 }
 
 impl Endpoint {
-    async fn lease(self: &Rc<Self>, wanted: Wanted) -> Result<Lease, Error> {
+    async fn lease(self: &Rc<Self>) -> Result<Lease, Error> {
         loop {
-            let pooled = match wanted {
-                Wanted::Any => self.idle.borrow_mut().pop(),
-                Wanted::New => None,
-            };
+            let pooled = self.idle.borrow_mut().pop();
             let Some(mut connection) = pooled else {
                 // Rare, and large as a future: kept out of every request's own.
                 return Box::pin(self.connect()).await;
-            };
-            let past = if connection.alarm.has_aged_since_set(self.spec.idle) {
-                Past::Rested
-            } else {
-                Past::Used
             };
             // Just returned, hyper may need one more turn to be ready; a closed one never will be,
             // and one whose app does not take the rest of an earlier request has as long as a new one.
@@ -153,7 +124,7 @@ impl Endpoint {
                 return Ok(Lease {
                     endpoint: Rc::clone(self),
                     connection,
-                    past,
+                    was_used_before: true,
                 });
             }
         }
@@ -191,7 +162,7 @@ impl Endpoint {
         Ok(Lease {
             endpoint: Rc::clone(self),
             connection: Connection { sender, alarm },
-            past: Past::New,
+            was_used_before: false,
         })
     }
 }
@@ -207,9 +178,9 @@ impl Lease {
         &self.connection.alarm
     }
 
-    /// What it was before: one that came from the pool the app may have closed meanwhile.
-    pub const fn past(&self) -> Past {
-        self.past
+    /// Whether it came from the pool, so that the app may have closed it meanwhile.
+    pub const fn was_used_before(&self) -> bool {
+        self.was_used_before
     }
 
     /// The app has the next word of the answer's body.

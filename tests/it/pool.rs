@@ -1,4 +1,4 @@
-//! Connections to the apps: used again where that is safe, replaced where they are gone, and no request is sent twice that must not be.
+//! Connections to the apps: used again where that is safe, replaced where they are gone, and no request is ever sent twice.
 
 use std::{
     net::SocketAddr,
@@ -6,7 +6,6 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
 };
 
 use crate::stage::{
@@ -17,7 +16,6 @@ use crate::stage::{
 
 const OPEN: &str = "[[routes]]\npath = \"/\"\nauth = \"none\"";
 const GET: &str = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
-const LONGER_THAN_A_TICK: Duration = Duration::from_millis(300);
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 /// A gateway with one worker, so that it has one pool, over an app that a test speaks for.
@@ -151,113 +149,6 @@ async fn a_request_that_the_app_may_have_seen_is_not_sent_again() {
     assert_eq!(server.request().await.line, "GET / HTTP/1.1");
     server.send(OK).await;
     assert_eq!(client.answer().await.status, 200);
-}
-
-/// A connection that has lain in the pool for a while, as an app closes them.
-async fn rested(client: &mut Wire, app: &Puppet) -> Wire {
-    client.send(GET).await;
-    let mut server = app.accept().await;
-    server.request().await;
-    server.send(OK).await;
-    assert_eq!(client.answer().await.status, 200);
-    server.stays_quiet(LONGER_THAN_A_TICK).await;
-    server
-}
-
-#[tokio::test]
-async fn a_connection_that_closes_as_it_is_used_again_costs_no_request_that_may_be_repeated() {
-    for method in ["GET", "HEAD", "DELETE"] {
-        let (_stage, app, mut client) = stage(&[]).await;
-        let mut server = rested(&mut client, &app).await;
-        let request = format!("{method} /again?x=1 HTTP/1.1\r\nHost: h\r\nX-Own: 1\r\n\r\n");
-        client.send(request).await;
-        let first = server.request().await;
-        drop(server);
-        let mut fresh = app.accept().await;
-        let second = fresh.request().await;
-        assert_eq!(second.line, first.line);
-        assert_eq!(second.headers, first.headers);
-        fresh
-            .send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-            .await;
-        assert_eq!(client.answer().await.status, 200);
-    }
-}
-
-#[tokio::test]
-async fn a_request_is_repeated_once() {
-    let (_stage, app, mut client) = stage(&[]).await;
-    let mut server = rested(&mut client, &app).await;
-    client.send(GET).await;
-    server.request().await;
-    drop(server);
-    let mut fresh = app.accept().await;
-    fresh.request().await;
-    drop(fresh);
-    let answer = client.answer().await;
-    answer.is_refused(502, "upstream_unreachable");
-    assert!(!app.is_wanted());
-}
-
-#[tokio::test]
-async fn it_is_repeated_on_a_new_connection_since_those_in_the_pool_may_be_closing_alike() {
-    let (stage, app, mut first) = stage(&[]).await;
-    let mut second = Wire::to(stage.address).await;
-    for client in [&mut first, &mut second] {
-        client.send(GET).await;
-    }
-    let mut servers = [app.accept().await, app.accept().await];
-    for (server, client) in servers.iter_mut().zip([&mut first, &mut second]) {
-        server.request().await;
-        server.send(OK).await;
-        assert_eq!(client.answer().await.status, 200);
-    }
-    let [mut pooled, mut last] = servers;
-    pooled.stays_quiet(LONGER_THAN_A_TICK).await;
-    first.send(GET).await;
-    last.request().await;
-    drop(last);
-    let mut fresh = app.accept().await;
-    assert_eq!(exchange_begun(&mut first, &mut fresh).await.body, "ok");
-    pooled.stays_quiet(LONGER_THAN_A_TICK).await;
-}
-
-#[tokio::test]
-async fn what_changes_something_or_has_a_body_is_never_repeated() {
-    for (method, body) in [("POST", ""), ("PATCH", ""), ("PUT", "abc"), ("GET", "abc")] {
-        let (_stage, app, mut client) = stage(&[]).await;
-        let mut server = rested(&mut client, &app).await;
-        let head = format!("{method} / HTTP/1.1\r\nHost: h\r\n");
-        let length = body.len();
-        client
-            .send(format!("{head}Content-Length: {length}\r\n\r\n{body}"))
-            .await;
-        server.request().await;
-        drop(server);
-        let answer = client.answer().await;
-        answer.is_refused(502, "upstream_unreachable");
-        assert!(!app.is_wanted());
-    }
-}
-
-#[tokio::test]
-async fn an_app_that_answers_nonsense_or_nothing_is_not_asked_again() {
-    let route = format!("{OPEN}\nresponse_timeout = \"500ms\"");
-    for (said, status, code) in [
-        ("nonsense\r\n\r\n", 502, "upstream_unreachable"),
-        ("", 504, "upstream_timeout"),
-    ] {
-        let app = Puppet::new().await;
-        let settings = ["server.workers = 1", &*route, &*app.setting()];
-        let stage = Stage::with(&settings).await;
-        let mut client = Wire::to(stage.address).await;
-        let mut server = rested(&mut client, &app).await;
-        client.send(GET).await;
-        server.request().await;
-        server.send(said).await;
-        client.answer().await.is_refused(status, code);
-        assert!(!app.is_wanted());
-    }
 }
 
 #[tokio::test]

@@ -169,20 +169,6 @@ fn a_revoked_session_is_refused_from_the_next_request_on_at_every_gate() {
 }
 
 #[test]
-fn a_gate_tells_which_sessions_have_ended_whether_it_has_seen_them_or_not() {
-    let stage = Stage::new();
-    let gate = stage.gate();
-    assert_eq!(ask(&gate, &stage.token(1)), Ok("subject-1".to_owned()));
-    let now = stage.clock.now();
-    for n in [1, 2] {
-        assert!(!gate.has_ended(session(n)));
-        stage.revocations.add(session(n), now + TTL, now);
-        assert!(gate.has_ended(session(n)));
-    }
-    assert!(!gate.has_ended(session(3)));
-}
-
-#[test]
 fn a_new_set_of_keys_decides_anew_about_remembered_tokens() {
     let stage = Stage::new();
     let gate = stage.gate();

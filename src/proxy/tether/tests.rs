@@ -33,7 +33,8 @@ fn only_the_connection_of_the_ended_session_goes_down() {
     }
     assert_eq!(tethers.cut(|over| over == session(1)), 1);
     assert_eq!(alarms.each_ref().map(has_rung), [true, false, false]);
-    assert!(gone.is_cut() && !stays.is_cut() && !nobody.is_cut());
+    assert_eq!(gone.check(), Err(Cut));
+    assert_eq!((stays.check(), nobody.check()), (Ok(()), Ok(())));
 }
 
 #[test]
@@ -41,7 +42,7 @@ fn what_is_in_no_session_is_not_even_asked_about() {
     let tethers = Tethers::default();
     let nobody = tethers.tie(None);
     assert_eq!(tethers.cut(|_| true), 0);
-    assert!(!nobody.is_cut());
+    assert_eq!(nobody.check(), Ok(()));
 }
 
 #[test]
@@ -91,9 +92,6 @@ enum Step {
     Cut(u8),
 }
 
-/// A tether, its session, and whether it must be cut by now.
-type Member = (Tether, Option<u8>, bool);
-
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         3 => prop::option::weighted(0.8, 0..4_u8).prop_map(Step::Tie),
@@ -107,11 +105,11 @@ proptest! {
     #[test]
     fn whoever_comes_and_goes_exactly_the_ended_are_cut(steps in prop::collection::vec(step(), 1..200)) {
         let tethers = Tethers::default();
-        let mut under_way: Vec<Member> = Vec::new();
+        let mut under_way: Vec<(Tether, Option<u8>, Result<(), Cut>)> = Vec::new();
         let mut most = 0;
         for step in steps {
             match step {
-                Step::Tie(n) => under_way.push((tethers.tie(n.map(session)), n, false)),
+                Step::Tie(n) => under_way.push((tethers.tie(n.map(session)), n, Ok(()))),
                 Step::Leave(which) if !under_way.is_empty() => {
                     drop(under_way.swap_remove(which.index(under_way.len())));
                 }
@@ -122,15 +120,17 @@ proptest! {
                         *asked.entry(over).or_default() += 1;
                         over == session(n)
                     });
-                    let of_n = |(_, of, is_cut): &&mut Member| *of == Some(n) && !*is_cut;
-                    let expected = under_way.iter_mut().filter(of_n).map(|entry| entry.2 = true).count();
+                    let of_n = |entry: &&mut (Tether, Option<u8>, Result<(), Cut>)| {
+                        entry.1 == Some(n) && entry.2.is_ok()
+                    };
+                    let expected = under_way.iter_mut().filter(of_n).map(|entry| entry.2 = Err(Cut)).count();
                     prop_assert_eq!(count, expected);
                     prop_assert_eq!(asked.get(&session(n)).copied().unwrap_or(0), expected);
                 }
             }
             most = most.max(under_way.len());
             for (tether, _, expected) in &under_way {
-                prop_assert_eq!(tether.is_cut(), *expected);
+                prop_assert_eq!(tether.check(), *expected);
             }
             prop_assert!(tethers.0.borrow().all.len() <= most);
         }

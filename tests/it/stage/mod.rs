@@ -90,11 +90,20 @@ impl Stage {
 
     /// The same over an app that is already there.
     pub async fn over(upstream: Upstream, settings: &[&str]) -> Self {
+        Self::open(upstream, settings, Clock::manual(START)).await
+    }
+
+    /// The same with the time of this machine, which no test moves.
+    pub async fn at_present(settings: &[&str]) -> Self {
+        Self::open(Upstream::start().await, settings, Clock::System).await
+    }
+
+    async fn open(upstream: Upstream, settings: &[&str], clock: Clock) -> Self {
         let dir = TempDir::new().expect("a directory");
         let text = configuration(&dir, upstream.address, settings);
         let file = dir.path().join("gateway.toml");
         std::fs::write(&file, text).expect("a file");
-        Self::start(dir, upstream, Clock::manual(START)).await
+        Self::start(dir, upstream, clock).await
     }
 
     /// Starts from the configuration in `dir`.

@@ -130,6 +130,11 @@ impl Cutter {
         let state = self.line.state();
         state.counts.get(command).copied().unwrap_or_default()
     }
+
+    /// How many commands were given.
+    pub fn total(&self) -> usize {
+        self.line.state().counts.values().sum()
+    }
 }
 
 impl Drop for Cutter {

@@ -7,6 +7,7 @@ use std::{
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    thread::{self, JoinHandle},
 };
 
 use tempfile::TempDir;
@@ -108,6 +109,16 @@ impl Server {
     /// Its answer to a command, if it is there to give one.
     pub fn ask(&self, command: &[&str]) -> io::Result<Reply> {
         ask(&self.socket(), command)
+    }
+
+    /// The same, without waiting for the answer.
+    pub fn background(&self, command: &[&str]) -> JoinHandle<io::Result<Reply>> {
+        let socket = self.socket();
+        let command: Vec<String> = command.iter().map(|&word| word.to_owned()).collect();
+        thread::spawn(move || {
+            let command: Vec<&str> = command.iter().map(String::as_str).collect();
+            ask(&socket, &command)
+        })
     }
 
     /// The value of a line in what it tells of itself.

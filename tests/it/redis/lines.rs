@@ -1,0 +1,133 @@
+//! A good Redis behind a bad line: slow, silent, or cut around a command; and how often it is asked at all.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::{gateway, is_back, is_out, is_refused, passes, phone, sessions};
+use crate::stage::{
+    PHONE, Stage, Tokens,
+    redis::{Cut, Cutter, RedisServer, Weather},
+};
+
+/// What a verb is.
+const STEP: &str = "EVALSHA";
+
+const CUTS: [Cut; 3] = [Cut::BeforeCommand, Cut::BeforeReply, Cut::InReply];
+
+#[tokio::test]
+async fn a_slow_redis_is_waited_for_until_the_deadline() {
+    let (_redis, line, stage) = behind_a_line().await;
+    let [kept, leaving] = [stage.log_in(PHONE).await, stage.log_in(&phone()).await];
+    let delay = Duration::from_millis(100);
+    line.set(Weather::Slow(delay));
+    let asked = Instant::now();
+    let tokens = stage.log_in(&phone()).await;
+    assert!(asked.elapsed() >= 2 * delay);
+    passes(&stage, &tokens).await;
+    line.set(Weather::Slow(Duration::from_secs(5)));
+    is_out(&stage, &kept, &leaving).await;
+    line.set(Weather::Clear);
+    is_back(&stage, Instant::now()).await;
+    assert_eq!(stage.refresh(&kept.refresh).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_line_that_goes_silent_is_given_up_in_time_and_found_again() {
+    let (_redis, line, stage) = behind_a_line().await;
+    let [kept, leaving] = [stage.log_in(PHONE).await, stage.log_in(&phone()).await];
+    line.set(Weather::Silent);
+    is_out(&stage, &kept, &leaving).await;
+    line.set(Weather::Clear);
+    is_back(&stage, Instant::now()).await;
+    assert_eq!(stage.refresh(&kept.refresh).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_login_that_breaks_off_opens_one_session_at_most() {
+    let (_redis, line, stage) = behind_a_line().await;
+    for cut in CUTS {
+        let phone = phone();
+        let before = stage.log_in(&phone).await;
+        stage.ask_for_code(&phone).await;
+        let code = stage.inbox.nth_code_for(&phone, 2).await;
+        let given = line.count(STEP);
+        line.cut_next(STEP, cut);
+        is_refused(stage.verify_otp(&phone, &code)).await;
+        // It may have happened, so it is not tried again by itself.
+        assert_eq!(line.count(STEP), given + 1, "{cut:?}");
+        let again = stage.answer(&phone, &code).await;
+        match cut {
+            Cut::BeforeCommand => assert_eq!(again.status, 200),
+            Cut::BeforeReply | Cut::InReply => again.is_wrong_code(None),
+        }
+        // Whoever was told of it.
+        assert_eq!(sessions(&stage, &before).await, 2, "{cut:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_for_a_code_that_breaks_off_takes_one_place_at_most() {
+    let (_redis, line, stage) = behind_a_line().await;
+    for cut in CUTS {
+        let phone = phone();
+        line.cut_next(STEP, cut);
+        is_refused(stage.send_otp(&phone)).await;
+        let left = if cut == Cut::BeforeCommand { 3 } else { 2 };
+        for _ in 0..left {
+            assert_eq!(stage.ask_for_code(&phone).await.status, 200, "{cut:?}");
+        }
+        let refused = stage.ask_for_code(&phone).await;
+        refused.is_refused(429, "rate_limited");
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_that_breaks_off_can_be_asked_for_again() {
+    let (_redis, line, stage) = behind_a_line().await;
+    for cut in CUTS {
+        let tokens = stage.log_in(&phone()).await;
+        let refresh = json!({ "refresh_token": tokens.refresh });
+        line.cut_next(STEP, cut);
+        is_refused(stage.post("/api/auth/refresh").json(&refresh)).await;
+        let next = Tokens::of(&stage.refresh(&tokens.refresh).await.json());
+        let same = Tokens::of(&stage.refresh(&tokens.refresh).await.json());
+        assert_eq!(next.refresh, same.refresh, "{cut:?}");
+        assert_eq!(stage.refresh(&next.refresh).await.status, 200, "{cut:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_step_is_one_round_trip_and_a_protected_request_none() {
+    let (_redis, line, stage) = behind_a_line().await;
+    // Connections and scripts are there afterwards.
+    let tokens = stage.log_in(&phone()).await;
+    stage.refresh(&tokens.refresh).await;
+    let phone = phone();
+    let mut given = line.count(STEP);
+    let mut steps = |line: &Cutter| {
+        let before = std::mem::replace(&mut given, line.count(STEP));
+        line.count(STEP) - before
+    };
+    stage.ask_for_code(&phone).await;
+    let code = stage.inbox.code_for(&phone).await;
+    assert_eq!(steps(&line), 1, "send-otp");
+    let tokens = Tokens::of(&stage.answer(&phone, &code).await.json());
+    assert_eq!(steps(&line), 1, "verify-otp");
+    let tokens = Tokens::of(&stage.refresh(&tokens.refresh).await.json());
+    assert_eq!(steps(&line), 1, "refresh");
+    let asked = line.total();
+    for _ in 0..20 {
+        passes(&stage, &tokens).await;
+    }
+    // What listens for news asks now and then whether the line still stands.
+    assert!(line.total() - asked < 20, "protected requests");
+    assert_eq!(steps(&line), 0, "protected requests");
+}
+
+async fn behind_a_line() -> (RedisServer, Cutter, Stage) {
+    let redis = RedisServer::start();
+    let line = Cutter::before(redis.address());
+    let stage = gateway(&format!("redis://{}", line.address())).await;
+    (redis, line, stage)
+}
