@@ -26,7 +26,7 @@ const DEADLINE: Duration = Duration::from_millis(500);
 const RECOVERY: Duration = Duration::from_secs(2);
 
 /// What a machine that has more to do than this test may add.
-const SLACK: Duration = Duration::from_secs(1);
+const SLACK: Duration = Duration::from_secs(3);
 
 /// A gateway whose store is there. Its time is the machine's, so that the time of the store is Redis's.
 async fn gateway(store: &str) -> Stage {
@@ -81,9 +81,11 @@ async fn is_out(stage: &Stage, kept: &Tokens, leaving: &Tokens) {
         is_refused(logout),
         is_refused(stage.get("/api/auth/sessions").bearer(&kept.access)),
         async {
+            let asked = Instant::now();
             for _ in 0..10 {
                 passes(stage, kept).await;
             }
+            assert!(asked.elapsed() < 5 * DEADLINE, "they waited for the store");
         },
     );
     let ready = stage.operators("/ready").await;
@@ -93,10 +95,8 @@ async fn is_out(stage: &Stage, kept: &Tokens, leaving: &Tokens) {
 
 /// Asserts that a token is good at the app, no matter how the store is.
 async fn passes(stage: &Stage, tokens: &Tokens) {
-    let asked = Instant::now();
     let passed = stage.get("/orders").bearer(&tokens.access).send().await;
     assert_eq!(passed.status, 200, "{passed:?}");
-    assert!(asked.elapsed() < DEADLINE, "it waited for the store");
 }
 
 /// Asserts that an endpoint gives up in time.
