@@ -7,7 +7,6 @@ use std::{
     thread::JoinHandle,
 };
 
-use arc_swap::ArcSwap;
 use tokio::{net::TcpListener, sync::mpsc, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -55,12 +54,13 @@ pub async fn assemble(
     let directory = KeyDirectory {
         path: live.keys.dir.clone(),
         algorithm: live.keys.algorithm,
-        keep_retired: live.tokens.keep_retired(),
+        keep_retired: live.keys.timetable.keep_retired,
     };
-    let keys = Arc::new(ArcSwap::from_pointee(directory.open(clock.now())?));
+    let keys = directory.open(clock.now())?;
     let store = Store::open(&fixed.store, masters.pseudonyms().id(), clock.clone()).await?;
     let metrics = Metrics::new();
-    let tokens = Tokens::new(live.tokens.clone(), &masters, Arc::clone(&keys));
+    let tokens = Tokens::new(live.tokens.clone(), &masters, Arc::clone(keys.keys()))
+        .watched_by(keys.lookout().clone());
     let sms = match live.sms {
         sms::Provider::Console => Sms::Console(Console::new(console)),
     };
@@ -75,7 +75,7 @@ pub async fn assemble(
         clock: clock.clone(),
     });
     let mut tasks = JoinSet::new();
-    tasks.spawn(directory.watch(keys, clock.clone()));
+    tasks.spawn(keys.run(clock.clone()));
     let demo = start_demo(&live, &mut tasks).await?;
     for reading in store.readings() {
         metrics.readings().add(reading);

@@ -184,7 +184,8 @@ impl Site {
         Response = Response<Body<Download>>,
         Error = Infallible,
         Future: 'static,
-    > + use<> {
+    > + Clone
+    + use<> {
         let upstreams = Rc::clone(&self.upstreams);
         let tethers = self.tethers.clone();
         let body_idle = self.limits.body_idle;

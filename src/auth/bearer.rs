@@ -8,7 +8,7 @@ use crate::{
     net::bearer::{self, Unusable},
     net::cookies::Duplicate,
     reject::{Code, Reject},
-    token::Access,
+    token::{Access, Tokens},
 };
 
 /// How a token came.
@@ -44,9 +44,11 @@ pub fn presented<'a>(desk: &Desk, call: &'a Call) -> Result<Option<Presented<'a>
 }
 
 /// The holder of a valid access token of a session that has not ended.
-pub fn caller(desk: &Desk, call: &Call) -> Result<Access, Reject> {
+pub async fn caller(desk: &Desk, call: &Call) -> Result<Access, Reject> {
     let presented = presented(desk, call)?.ok_or_else(Reject::missing_token)?;
-    let access = desk.parts.tokens.verify_access(presented.token, call.now)?;
+    let tokens = &desk.parts.tokens;
+    let verify = |tokens: &Tokens| tokens.verify_access(presented.token, call.now);
+    let access = tokens.with_newest_keys(verify).await?;
     desk.check(access.session, call.now)?;
     if presented.source == Source::Cookie && !call.head.method.is_safe() {
         call.same_origin(desk.spec())?;

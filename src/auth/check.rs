@@ -28,9 +28,10 @@ const PHONE: HeaderName = HeaderName::from_static("x-auth-phone");
 const SESSION: HeaderName = HeaderName::from_static("x-auth-session");
 
 /// 200 with identity headers, or the refusal of the token, or the way to the login page.
-pub fn answer(desk: &Desk, call: &Call) -> Result<Reply, Reject> {
+pub async fn answer(desk: &Desk, call: &Call) -> Result<Reply, Reject> {
     let original = original(call);
     bearer::caller(desk, &original)
+        .await
         .map(|caller| introduce(&caller))
         .or_else(|reject| to_login(desk, &original, reject))
 }

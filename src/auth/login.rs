@@ -53,7 +53,7 @@ pub async fn show(desk: &Desk, call: &Call) -> Reply {
     if text("prompt") == Some("login") || cookie::bounces(call) >= MAX_BOUNCES {
         return visit.begin();
     }
-    if bearer::caller(desk, call).is_ok() {
+    if bearer::caller(desk, call).await.is_ok() {
         return visit.bounce();
     }
     let Ok(Some(token)) = cookie::refresh(desk.spec(), call) else {

@@ -17,7 +17,7 @@ use crate::{
     observe::audit::Event,
     reject::Reject,
     store::Revoke,
-    token::{Refresh, Refusal},
+    token::{Refresh, Refusal, Tokens},
 };
 
 /// Which sessions end.
@@ -48,7 +48,7 @@ pub async fn answer(desk: &Desk, call: &Call, mut fields: Fields) -> Result<Repl
     let scope = scope(&mut fields);
     let token = fields.optional("refresh_token");
     let scope = fields.finish(scope)?;
-    if let Some(holder) = holder(desk, call, token.as_deref())? {
+    if let Some(holder) = holder(desk, call, token.as_deref()).await? {
         let ended = end(desk, holder, scope).await?;
         desk.parts.metrics.sessions_revoked(ended.len());
         for session in ended {
@@ -89,18 +89,18 @@ fn scope(fields: &mut Fields) -> Option<Scope> {
 
 /// Who logs out: by the header, the body or the cookies, the first that is there. `None` when what
 /// is there belongs to no session that could still be ended.
-fn holder(desk: &Desk, call: &Call, in_body: Option<&str>) -> Result<Option<Holder>, Reject> {
+async fn holder(desk: &Desk, call: &Call, in_body: Option<&str>) -> Result<Option<Holder>, Reject> {
     if let Some(token) = bearer::read(&call.head.headers)? {
-        return by_access(desk, call, token).map(Some);
+        return by_access(desk, call, token).await.map(Some);
     }
     if let Some(token) = in_body {
         return by_refresh(desk, call, token);
     }
-    by_cookies(desk, call)
+    by_cookies(desk, call).await
 }
 
 /// A browser whose cookies are of no use is to lose them all the same, so nothing is wrong with them.
-fn by_cookies(desk: &Desk, call: &Call) -> Result<Option<Holder>, Reject> {
+async fn by_cookies(desk: &Desk, call: &Call) -> Result<Option<Holder>, Reject> {
     let access = cookie::access(desk.spec(), call)?;
     let refresh = cookie::refresh(desk.spec(), call)?;
     if access.is_none() && refresh.is_none() {
@@ -111,16 +111,17 @@ fn by_cookies(desk: &Desk, call: &Call) -> Result<Option<Holder>, Reject> {
         };
     }
     call.same_origin(desk.spec())?;
-    let by_access = access.and_then(|token| by_access(desk, call, token).ok());
+    let by_access = match access {
+        Some(token) => by_access(desk, call, token).await.ok(),
+        None => None,
+    };
     let by_refresh = || by_refresh(desk, call, refresh?).ok().flatten();
     Ok(by_access.or_else(by_refresh))
 }
 
-fn by_access(desk: &Desk, call: &Call, token: &str) -> Result<Holder, Reject> {
-    let access = desk
-        .parts
-        .tokens
-        .read_access_ignoring_expiry(token, call.now)?;
+async fn by_access(desk: &Desk, call: &Call, token: &str) -> Result<Holder, Reject> {
+    let read = |tokens: &Tokens| tokens.read_access_ignoring_expiry(token, call.now);
+    let access = desk.parts.tokens.with_newest_keys(read).await?;
     Ok(Holder::new(desk, &access.subject, access.session))
 }
 

@@ -16,8 +16,8 @@ use crate::{
 const TECHNICAL: [&str; 8] = ["iss", "aud", "iat", "nbf", "exp", "jti", "sid", "amr"];
 
 /// Tells the caller what its token says, with the gateway's custom claims.
-pub fn answer(desk: &Desk, call: &Call) -> Result<Reply, Reject> {
-    let caller = bearer::caller(desk, call)?;
+pub async fn answer(desk: &Desk, call: &Call) -> Result<Reply, Reject> {
+    let caller = bearer::caller(desk, call).await?;
     let mut me: Map<String, Value> = caller.claims;
     me.retain(|name, _| !TECHNICAL.contains(&name.as_str()));
     me.insert("sub".to_owned(), json!(caller.subject));

@@ -19,7 +19,7 @@ use crate::{
 /// Lists the caller's sessions, the one used last first. Times are seconds since the Unix epoch,
 /// as in the tokens.
 pub async fn list(desk: &Desk, call: &Call) -> Result<Reply, Reject> {
-    let caller = bearer::caller(desk, call)?;
+    let caller = bearer::caller(desk, call).await?;
     let account = derive::account_key(&desk.parts.masters, &caller.subject);
     let store = &desk.parts.store;
     let sessions = store.sessions(account, desk.spec().session).await?;
@@ -39,7 +39,7 @@ pub async fn list(desk: &Desk, call: &Call) -> Result<Reply, Reject> {
 
 /// Ends one of the caller's sessions. Somebody else's is as unknown as one that never was.
 pub async fn end(desk: &Desk, call: &Call, id: &str) -> Result<Reply, Reject> {
-    let caller = bearer::caller(desk, call)?;
+    let caller = bearer::caller(desk, call).await?;
     let unknown = || Reject::new(Code::NotFound, "You have no such session.");
     let id: SessionId = id.parse().map_err(|_| unknown())?;
     let account = derive::account_key(&desk.parts.masters, &caller.subject);

@@ -9,11 +9,8 @@ use crate::{
         wire::{self, Reply},
     },
     reject::Reject,
+    token::JWKS_MAX_AGE,
 };
-
-/// Both documents are public and change rarely. A key is shown as "next" long before it signs, so
-/// a copy that is five minutes old lacks nothing.
-const FOR_FIVE_MINUTES: HeaderValue = HeaderValue::from_static("public, max-age=300");
 
 /// The public keys (RFC 7517 §5).
 pub fn jwks(desk: &Desk) -> Result<Reply, Reject> {
@@ -35,10 +32,13 @@ pub fn metadata(desk: &Desk, call: &Call) -> Result<Reply, Reject> {
     public(&Value::Object(metadata))
 }
 
+/// Both documents are public and change rarely. A key is shown as "next" for longer than a copy may
+/// be used before it signs, so a copy lacks nothing.
 fn public(document: &Value) -> Result<Reply, Reject> {
     let mut reply = wire::json(StatusCode::OK, document)?;
-    reply
-        .headers_mut()
-        .insert(header::CACHE_CONTROL, FOR_FIVE_MINUTES);
+    let for_a_while = format!("public, max-age={}", JWKS_MAX_AGE.as_secs());
+    if let Ok(value) = HeaderValue::from_str(&for_a_while) {
+        reply.headers_mut().insert(header::CACHE_CONTROL, value);
+    }
     Ok(reply)
 }

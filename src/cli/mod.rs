@@ -21,6 +21,7 @@ use crate::{
     clock::Clock,
     config::{Flags, Loaded, Source, server_url},
     proxy::Server,
+    token::Pace,
 };
 
 /// Phone login in front of your apps: people log in with a code sent to their phone, and only who
@@ -74,8 +75,13 @@ enum Command {
 enum Keys {
     /// Show every key and what it is used for
     List,
-    /// Sign with the next key from now on, and make a new next one
-    Rotate,
+    /// Sign with the next key from now on, and make a new next one; refused as long as somebody may
+    /// not know that key yet
+    Rotate {
+        /// Do not wait: the active key must not be used any more
+        #[arg(long)]
+        at_once: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -163,7 +169,14 @@ fn execute(command: Command, loaded: Loaded, streams: &mut Streams<'_>) -> Resul
         Command::Check => Ok(check::check(&advice, streams.out)?),
         Command::Explain { method, url } => Ok(explain::explain(config, &method, &url, streams)?),
         Command::Keys(Keys::List) => keys::list(&config.live, now, streams.out),
-        Command::Keys(Keys::Rotate) => keys::rotate(&config.live, now, streams.out),
+        Command::Keys(Keys::Rotate { at_once }) => {
+            let pace = if at_once {
+                Pace::AtOnce
+            } else {
+                Pace::Announced
+            };
+            keys::rotate(&config.live, pace, now, streams.out)
+        }
         Command::Token(Token::Inspect { token }) => {
             let token = token.map_or_else(|| io::read_to_string(&mut streams.input), Ok)?;
             token::inspect(&config, token.trim(), now, streams.out)

@@ -41,7 +41,7 @@ pub fn inspect(
 /// What is good about the token, by the keys of `config`.
 fn verify(config: &Config, token: &str, now: Timestamp) -> Result<Result<String, Refusal>, Error> {
     let live = &config.live;
-    let keep = live.tokens.keep_retired();
+    let keep = live.keys.timetable.keep_retired;
     let keys = Keyring::load(&live.keys.dir, live.keys.algorithm, now, keep)?;
     let masters = config.fixed.secret.read()?;
     let keys = Arc::new(ArcSwap::from_pointee(keys));

@@ -53,7 +53,7 @@ use crate::{
     observe::log,
     proxy::{Server, UpstreamSpec},
     sms, store,
-    token::{self, Algorithm},
+    token::{self, Algorithm, Timetable},
 };
 
 /// Everything the gateway is told.
@@ -121,8 +121,10 @@ pub enum AccessLog {
 pub struct Keys {
     /// The directory.
     pub dir: PathBuf,
-    /// How they sign.
+    /// How new ones sign.
     pub algorithm: Algorithm,
+    /// When they change their states.
+    pub timetable: Timetable,
 }
 
 /// Where a configuration comes from. It can be loaded again to see what has changed.

@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json};
 use crate::{
     auth::SubjectKind,
     config::{Keys, document::Section, problem::Reported, value::Text},
-    token::{self, Algorithm},
+    token::{self, Algorithm, Timetable},
 };
 
 /// What `[tokens]` says.
@@ -64,6 +64,7 @@ pub fn tokens(section: &Section<'_>, issuer: &str, data_dir: &Path) -> Result<To
     let audience: Result<Option<String>, _> = section.read("audience", r#""""#);
     let algorithm = section.read("algorithm", r#""ES256""#);
     let dir: Result<Option<PathBuf>, _> = section.read("keys", r#""""#);
+    let keys_spread = section.read_within("keys_spread", r#""2m""#, SECOND * 5..=DAY);
     let access_ttl = section.read_within("access_ttl", r#""15m""#, SECOND..=DAY);
     let leeway = section.read_within("leeway", r#""30s""#, Duration::ZERO..=MINUTE * 5);
     let sessions = sessions(section);
@@ -75,18 +76,20 @@ pub fn tokens(section: &Section<'_>, issuer: &str, data_dir: &Path) -> Result<To
         let what = "must not be longer than `refresh_idle`: the session would end before its token";
         return Err(section.refuse("access_ttl", what, None));
     }
+    let spec = token::Spec {
+        audience: audience?.unwrap_or_else(|| issuer.clone()),
+        issuer,
+        access_ttl,
+        leeway: leeway?,
+        extra_claims: extra_claims?,
+    };
     Ok(Tokens {
-        spec: token::Spec {
-            audience: audience?.unwrap_or_else(|| issuer.clone()),
-            issuer,
-            access_ttl,
-            leeway: leeway?,
-            extra_claims: extra_claims?,
-        },
         keys: Keys {
             dir: dir?.unwrap_or_else(|| data_dir.join("keys")),
             algorithm: algorithm?,
+            timetable: Timetable::new(spec.access_life(), keys_spread?),
         },
+        spec,
         sessions,
     })
 }

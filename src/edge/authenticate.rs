@@ -1,9 +1,10 @@
 //! Lets a request through when its access token is good and allows it, and says who the caller is.
 
 use std::{
+    mem,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
@@ -13,7 +14,11 @@ use tower::{Layer, Service};
 
 use crate::{
     domain::route::{Access, Demands},
-    edge::{destination::Destination, gate::Gate},
+    edge::{
+        destination::Destination,
+        gate::{Denied, Gate, Principal},
+    },
+    reject::Reject,
 };
 
 /// Refuses requests without a good token, and puts [`super::gate::Principal`] into those that have one.
@@ -35,15 +40,25 @@ pub struct Authenticate<S> {
 
 pin_project! {
     /// The answer: a refusal at once, or what the inner service says.
-    #[derive(Debug)]
     #[project = ResponseFutureProjection]
-    pub enum ResponseFuture<F, B> {
+    pub enum ResponseFuture<S, A, F, B> {
         /// It did not pass.
         Refused { response: Option<Response<B>> },
         /// It did.
         Passed { #[pin] inner: F },
+        /// Its token names a key that is looked for.
+        Waiting { looking: Looking, asked: Option<Box<Asked<S, A>>> },
     }
 }
+
+/// A request that waits, and the service it is for.
+struct Asked<S, A> {
+    service: Authenticate<S>,
+    request: Request<A>,
+}
+
+/// Ends when somebody has looked for newer keys.
+type Looking = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl AuthenticateLayer {
     /// Lets only requests with a good token through.
@@ -62,6 +77,14 @@ impl AuthenticateLayer {
             access: Arc::new(access),
         }
     }
+
+    /// What the request needs.
+    fn access<'a, A>(&'a self, request: &'a Request<A>) -> &'a Access {
+        match request.extensions().get::<Destination>() {
+            Some(Destination::Route(route)) => &route.access,
+            Some(Destination::Auth | Destination::Refused(_)) | None => &self.access,
+        }
+    }
 }
 
 impl<S> Layer<S> for AuthenticateLayer {
@@ -77,55 +100,104 @@ impl<S> Layer<S> for AuthenticateLayer {
 
 impl<S, A, B> Service<Request<A>> for Authenticate<S>
 where
-    S: Service<Request<A>, Response = Response<B>>,
+    S: Service<Request<A>, Response = Response<B>> + Clone,
     B: From<Bytes>,
 {
     type Response = Response<B>;
     type Error = S::Error;
-    type Future = ResponseFuture<S::Future, B>;
+    type Future = ResponseFuture<S, A, S::Future, B>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<A>) -> Self::Future {
+    fn call(&mut self, request: Request<A>) -> Self::Future {
         let gate = &self.layer.gate;
-        let access = match request.extensions().get::<Destination>() {
-            Some(Destination::Route(route)) => &route.access,
-            Some(Destination::Auth | Destination::Refused(_)) | None => &*self.layer.access,
-        };
-        match gate.admit(&request, access) {
-            Ok(principal) => {
-                if let Some(principal) = principal {
-                    request.extensions_mut().insert(principal);
-                }
-                ResponseFuture::Passed {
-                    inner: self.inner.call(request),
-                }
-            }
-            Err(reject) => {
-                let login = gate.login();
-                let redirect = login.and_then(|login| login.instead_of(&reject, &request));
-                ResponseFuture::Refused {
-                    response: Some(redirect.unwrap_or_else(|| reject.into_response())),
-                }
+        match gate.judge(&request, self.layer.access(&request)) {
+            Ok(principal) => self.pass(request, principal),
+            Err(Denied::Refused(reject)) => self.refuse(&request, reject),
+            Err(Denied::UnknownKey) => {
+                let looking = Box::pin(gate.clone().look_for_keys());
+                // The one that is ready goes along, a fresh one stays behind.
+                let fresh = self.clone();
+                let service = mem::replace(self, fresh);
+                let asked = Some(Box::new(Asked { service, request }));
+                ResponseFuture::Waiting { looking, asked }
             }
         }
     }
 }
 
-impl<F, B, E> Future for ResponseFuture<F, B>
-where
-    F: Future<Output = Result<Response<B>, E>>,
-{
-    type Output = F::Output;
+impl<S> Authenticate<S> {
+    fn pass<A, B>(
+        &mut self,
+        mut request: Request<A>,
+        principal: Option<Principal>,
+    ) -> ResponseFuture<S, A, S::Future, B>
+    where
+        S: Service<Request<A>, Response = Response<B>>,
+    {
+        if let Some(principal) = principal {
+            request.extensions_mut().insert(principal);
+        }
+        ResponseFuture::Passed {
+            inner: self.inner.call(request),
+        }
+    }
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        match self.project() {
-            ResponseFutureProjection::Passed { inner } => inner.poll(cx),
-            ResponseFutureProjection::Refused { response } => response
-                .take()
-                .map_or(Poll::Pending, |response| Poll::Ready(Ok(response))),
+    fn refuse<A, F, B: From<Bytes>>(
+        &self,
+        request: &Request<A>,
+        reject: Reject,
+    ) -> ResponseFuture<S, A, F, B> {
+        let login = self.layer.gate.login();
+        let redirect = login.and_then(|login| login.instead_of(&reject, request));
+        ResponseFuture::Refused {
+            response: Some(redirect.unwrap_or_else(|| reject.into_response())),
+        }
+    }
+}
+
+impl<S, A> Asked<S, A> {
+    /// Somebody has looked for the key: what is unknown now is refused.
+    fn go_on<B>(mut self) -> ResponseFuture<S, A, S::Future, B>
+    where
+        S: Service<Request<A>, Response = Response<B>>,
+        B: From<Bytes>,
+    {
+        let layer = &self.service.layer;
+        match layer.gate.admit(&self.request, layer.access(&self.request)) {
+            Ok(principal) => self.service.pass(self.request, principal),
+            Err(reject) => self.service.refuse(&self.request, reject),
+        }
+    }
+}
+
+impl<S, A, B> Future for ResponseFuture<S, A, S::Future, B>
+where
+    S: Service<Request<A>, Response = Response<B>>,
+    B: From<Bytes>,
+{
+    type Output = Result<Response<B>, S::Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            let asked = match self.as_mut().project() {
+                ResponseFutureProjection::Passed { inner } => return inner.poll(cx),
+                ResponseFutureProjection::Refused { response } => {
+                    return response
+                        .take()
+                        .map_or(Poll::Pending, |response| Poll::Ready(Ok(response)));
+                }
+                ResponseFutureProjection::Waiting { looking, asked } => {
+                    ready!(looking.as_mut().poll(cx));
+                    asked.take()
+                }
+            };
+            match asked {
+                Some(asked) => self.set(asked.go_on()),
+                None => return Poll::Pending,
+            }
         }
     }
 }

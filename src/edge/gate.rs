@@ -1,5 +1,7 @@
 //! Judges access tokens: whether one is good, whose it is, and whether it allows what is asked. Knows nothing of layers.
 
+mod denied;
+
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -8,6 +10,8 @@ use std::{
 use arc_swap::{ArcSwap, Cache};
 use http::{HeaderMap, HeaderValue, Request};
 use serde_json::Value;
+
+pub use self::denied::Denied;
 
 use crate::{
     clock::{Clock, Timestamp},
@@ -124,6 +128,15 @@ impl Gate {
         request: &Request<B>,
         access: &RouteAccess,
     ) -> Result<Option<Principal>, Reject> {
+        self.judge(request, access).map_err(Reject::from)
+    }
+
+    /// The same, for whoever can wait for a key that is not known; see [`Gate::look_for_keys`].
+    pub fn judge<B>(
+        &self,
+        request: &Request<B>,
+        access: &RouteAccess,
+    ) -> Result<Option<Principal>, Denied> {
         let (demands, must_identify) = match access {
             RouteAccess::None => return Ok(None),
             RouteAccess::Optional(demands) => (demands, false),
@@ -131,7 +144,7 @@ impl Gate {
         };
         let Some((token, credential)) = self.token_of(request)? else {
             return if must_identify {
-                Err(Reject::missing_token())
+                Err(Reject::missing_token().into())
             } else {
                 Ok(None)
             };
@@ -143,6 +156,11 @@ impl Gate {
             verified,
             credential,
         }))
+    }
+
+    /// Waits until somebody has looked whether there are newer keys.
+    pub async fn look_for_keys(self) {
+        self.tokens.look_for_keys().await;
     }
 
     /// Whether `session` was ended, by anybody, before this call.
@@ -210,7 +228,7 @@ impl Gate {
             })
     }
 
-    fn verify(&self, token: &str, now: Timestamp) -> Result<Arc<Verified>, Reject> {
+    fn verify(&self, token: &str, now: Timestamp) -> Result<Arc<Verified>, Denied> {
         let mut memory = self.memory();
         memory.forget_on_new_keys();
         let verified = match memory.known.get(token) {

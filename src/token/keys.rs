@@ -11,11 +11,14 @@ mod directory;
 mod error;
 mod material;
 mod rotate;
+mod timetable;
 
-use directory::{Directory, KeyFile, State};
+use directory::{Directory, KeyFile};
 use material::Material;
 
+pub use directory::State;
 pub use error::KeysError;
+pub use timetable::{Pace, Timetable};
 
 /// All keys that may verify an access token, and the one that signs new ones.
 #[derive(Debug, Clone)]
@@ -39,9 +42,12 @@ pub struct Listed {
 }
 
 impl Keyring {
-    /// The keys of a directory. New tokens are signed with the active private key of `algorithm`;
-    /// of several, the one with the highest name. Keys retired for longer than `keep_retired` are
+    /// The keys of a directory. New tokens are signed with the active private key; of several, the
+    /// one of `algorithm` with the highest name. Keys retired for longer than `keep_retired` are
     /// left out. A directory of public keys makes a ring that only verifies.
+    ///
+    /// An active key of another algorithm signs, too: where `algorithm` was changed a rotation brings
+    /// the first key of it, and gateways that know of the change sign like those that do not yet.
     pub fn load(
         dir: &Path,
         algorithm: Algorithm,
@@ -61,18 +67,18 @@ impl Keyring {
             if file.is_spent(now, keep_retired) {
                 continue;
             }
-            let signs = file.signs(algorithm);
+            let may_sign = file.may_sign();
             let key = Arc::new(file.key);
-            if signs {
+            let has_better = |signing: &Arc<Key>| {
+                signing.algorithm() == algorithm && key.algorithm() != algorithm
+            };
+            if may_sign && !ring.signing.as_ref().is_some_and(has_better) {
                 ring.signing = Some(Arc::clone(&key));
             }
             ring.keys.push(key);
         }
         if ring.signing.is_none() && !only_verifies {
-            return Err(KeysError::NoSigningKey {
-                dir: dir.into(),
-                algorithm,
-            });
+            return Err(KeysError::NoSigningKey { dir: dir.into() });
         }
         Ok(ring)
     }
@@ -97,6 +103,25 @@ impl Keyring {
     /// The key that signs, unless this ring only verifies.
     pub fn signing(&self) -> Option<&Key> {
         self.signing.as_deref()
+    }
+
+    /// The same, with those keys of `other` that it lacks: they verify.
+    #[must_use]
+    pub fn with_those_of(mut self, other: &Self) -> Self {
+        let lacking = other.keys.iter().filter(|key| !self.holds(key));
+        let lacking: Vec<_> = lacking.cloned().collect();
+        self.keys.extend(lacking);
+        self.keys.sort_unstable_by(|a, b| a.kid().cmp(b.kid()));
+        self
+    }
+
+    /// Whether it has all keys of `other`.
+    pub fn has_all_of(&self, other: &Self) -> bool {
+        other.keys.iter().all(|key| self.holds(key))
+    }
+
+    fn holds(&self, key: &Key) -> bool {
+        self.find(key.kid()).is_some()
     }
 
     /// Whether both hold keys of the same names, and sign with the same one.

@@ -19,6 +19,7 @@ mod jwks;
 mod jws;
 mod key;
 mod keys;
+mod lookout;
 mod refusal;
 mod verify;
 
@@ -26,8 +27,10 @@ pub use algorithm::Algorithm;
 pub use claims::{Access, Grant, Refresh};
 use issue::REGISTERED;
 pub use issue::SignError;
+pub use jwks::JWKS_MAX_AGE;
 pub use key::{InvalidKey, Key};
-pub use keys::{Keyring, KeysError};
+pub use keys::{Keyring, KeysError, Listed, Pace, State, Timetable};
+pub use lookout::Lookout;
 pub use refusal::Refusal;
 
 /// What goes into every token and what is demanded of it.
@@ -45,18 +48,10 @@ pub struct Spec {
     pub extra_claims: Map<String, Value>,
 }
 
-/// For so long at most a gateway goes on signing with a key that was retired.
-const TAKE_OVER: Duration = Duration::from_mins(1);
-
 impl Spec {
     /// From its issuing on, no verifier takes an access token for longer than this.
     pub fn access_life(&self) -> Duration {
         self.access_ttl + self.leeway
-    }
-
-    /// For how long a retired key still verifies: until the last token that it may have signed is dead.
-    pub fn keep_retired(&self) -> Duration {
-        self.access_life() + TAKE_OVER
     }
 }
 
@@ -67,6 +62,7 @@ pub struct Tokens {
     access_keys: Arc<ArcSwap<Keyring>>,
     /// Newest first; the first one signs.
     refresh_keys: Arc<[Key]>,
+    lookout: Option<Lookout>,
 }
 
 impl Tokens {
@@ -83,6 +79,22 @@ impl Tokens {
             spec: Arc::new(spec),
             access_keys,
             refresh_keys,
+            lookout: None,
+        }
+    }
+
+    /// The same, with somebody who looks for keys that are not known.
+    #[must_use]
+    pub fn watched_by(mut self, lookout: Lookout) -> Self {
+        self.lookout = Some(lookout);
+        self
+    }
+
+    /// Waits until somebody has looked whether there are newer keys: the one that a token names may
+    /// have come a moment ago.
+    pub async fn look_for_keys(&self) {
+        if let Some(lookout) = &self.lookout {
+            lookout.look().await;
         }
     }
 

@@ -23,6 +23,20 @@ impl Tokens {
         Ok(access)
     }
 
+    /// What `read` makes of a token, with the newest keys if it names one that is not known.
+    pub async fn with_newest_keys<T>(
+        &self,
+        read: impl Fn(&Self) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        match read(self) {
+            Err(Refusal::UnknownKey) => {
+                self.look_for_keys().await;
+                read(self)
+            }
+            judged => judged,
+        }
+    }
+
     /// The access token, if it is or was good: a logout may come late.
     pub fn read_access_ignoring_expiry(
         &self,

@@ -94,6 +94,9 @@ async fn keys_are_rotated_under_a_running_gateway_and_nobody_is_logged_out() {
     assert!(before.contains(&old_kid));
 
     let (code, told, _) = run(&dir, &["keys", "rotate"]).await;
+    assert_eq!(code, 1, "{told}");
+    assert_eq!(published(address).await, before);
+    let (code, told, _) = run(&dir, &["keys", "rotate", "--at-once"]).await;
     assert_eq!(code, 0, "{told}");
     let line = |what: &str| {
         let line = told.lines().find(|line| line.ends_with(what));

@@ -7,6 +7,7 @@ mod browser;
 mod clocks;
 mod codes;
 mod contract;
+mod keys;
 mod limits;
 mod logout;
 mod outage;

@@ -21,6 +21,15 @@ fn first_run(place: &Place) -> Tokens {
     Tokens::new(live.tokens, &masters, Arc::new(ArcSwap::from_pointee(keys)))
 }
 
+/// Makes a key look as if it had been there for a day.
+fn make_older(place: &Place, kid: &str, state: &str) {
+    let dir = place.config().live.keys.dir;
+    let file = fs::File::open(dir.join(format!("{kid}.{state}.pem"))).expect("the key");
+    let day = Duration::from_hours(24);
+    file.set_modified(std::time::SystemTime::now() - day)
+        .expect("a time");
+}
+
 fn grant(now: Timestamp) -> Grant {
     Grant {
         subject: "somebody".to_owned(),
@@ -59,6 +68,21 @@ fn keys_are_listed_with_what_they_are_used_for_and_rotated() {
             .collect::<Vec<_>>(),
         ["active", "next"]
     );
+    // Not everybody can know a key yet that was made a moment ago.
+    let early = place.run(&["keys", "rotate"]);
+    assert_eq!((early.exit, early.err.as_str()), (Exit::Failed, ""));
+    let refusal = format!(
+        "{:<24} signs not yet: not everybody may know it before ",
+        before[1].0
+    );
+    assert!(early.out.starts_with(&refusal), "{}", early.out);
+    assert!(
+        early.out.ends_with("must not be used any more.\n"),
+        "{}",
+        early.out
+    );
+    assert_eq!(states(), before);
+    make_older(&place, &before[1].0, "next");
     let rotated = place.run(&["keys", "rotate"]);
     assert_eq!((rotated.exit, rotated.err.as_str()), (Exit::Done, ""));
     let after = states();
@@ -80,10 +104,33 @@ fn keys_are_listed_with_what_they_are_used_for_and_rotated() {
 }
 
 #[test]
+fn a_list_says_when_a_key_may_sign_and_how_long_it_verifies() {
+    let place =
+        Place::new("[tokens]\nkeys_spread = \"10m\"\naccess_ttl = \"1h\"\nleeway = \"1m\"\n");
+    first_run(&place);
+    let lines = || {
+        let listed = place.run(&["keys", "list"]).out;
+        listed.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let fresh = lines();
+    assert!(
+        !fresh[0].contains("may") && !fresh[0].ends_with(' '),
+        "{fresh:?}"
+    );
+    // The keys of ten minutes ago, and a copy of them that is five minutes old.
+    let (_, wait) = fresh[1].split_once("may sign in ").expect("a prospect");
+    assert!(wait == "15m" || wait.starts_with("14m"), "{fresh:?}");
+    place.run(&["keys", "rotate", "--at-once"]);
+    let retired = lines().remove(0);
+    let (_, left) = retired.split_once("verifies for ").expect("a prospect");
+    assert!(left == "1h11m" || left.starts_with("1h10m"), "{left}");
+}
+
+#[test]
 fn a_rotation_deletes_no_key_that_a_running_gateway_may_have_signed_with_too_late() {
     let place = Place::new("");
     first_run(&place);
-    place.run(&["keys", "rotate"]);
+    place.run(&["keys", "rotate", "--at-once"]);
     let live = place.config().live;
     let now = Clock::System.now();
     let kept = Keyring::list(&live.keys.dir, now).expect("keys");
@@ -95,7 +142,7 @@ fn a_rotation_deletes_no_key_that_a_running_gateway_may_have_signed_with_too_lat
     };
     retired_before(live.tokens.access_life() + Duration::from_secs(30));
     assert!(!place.run(&["keys", "rotate"]).out.contains("deleted"));
-    retired_before(live.tokens.keep_retired() + Duration::from_secs(30));
+    retired_before(live.keys.timetable.keep_retired + Duration::from_secs(30));
     assert!(place.run(&["keys", "rotate"]).out.contains("deleted"));
 }
 

@@ -17,7 +17,7 @@ use crate::{
     clock::Timestamp,
     secret::Secret,
     token::{
-        Algorithm, Key, KeysError,
+        Key, KeysError,
         keys::material::{Form, Material},
     },
 };
@@ -101,9 +101,9 @@ impl fmt::Display for Name {
 }
 
 impl KeyFile {
-    /// Whether it may sign new tokens of that algorithm.
-    pub fn signs(&self, algorithm: Algorithm) -> bool {
-        self.name.state == State::Active && self.key.can_sign() && self.key.algorithm() == algorithm
+    /// Whether it may sign new tokens.
+    pub fn may_sign(&self) -> bool {
+        self.name.state == State::Active && self.key.can_sign()
     }
 
     /// Whether it was retired so long ago that nothing it has signed can be alive.
@@ -176,8 +176,8 @@ impl Directory {
         read(&self.path)
     }
 
-    /// Adds a file, whole or not at all. A draft that a crash left half written is thrown away.
-    pub fn write(&self, name: &Name, bytes: &Secret) -> Result<(), KeysError> {
+    /// Adds a file made at that moment, whole or not at all. A draft that a crash left half written is thrown away.
+    pub fn write(&self, name: &Name, bytes: &Secret, now: Timestamp) -> Result<(), KeysError> {
         let draft = self.path.join(format!(".{name}.tmp"));
         self.at(&draft, |draft| {
             match fs::remove_file(draft) {
@@ -190,6 +190,7 @@ impl Directory {
                 .mode(0o600)
                 .open(draft)?;
             file.write_all(bytes.expose())?;
+            file.set_modified(time_of(now))?;
             file.sync_all()?;
             fs::rename(draft, self.path.join(name.to_string()))
         })
@@ -210,7 +211,7 @@ impl Directory {
     pub fn stamp(&self, name: &Name, now: Timestamp) -> Result<(), KeysError> {
         self.at(&self.path.join(name.to_string()), |path| {
             let file = File::open(path)?;
-            file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_millis(now.as_millis()))?;
+            file.set_modified(time_of(now))?;
             file.sync_all()
         })
     }
@@ -232,6 +233,10 @@ impl Directory {
             .and_then(|()| File::open(&self.path)?.sync_all())
             .map_err(|source| failed(path, source))
     }
+}
+
+fn time_of(moment: Timestamp) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_millis(moment.as_millis())
 }
 
 /// Creates a directory for its owner alone, and makes that durable too.

@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::token::{Algorithm, InvalidKey};
+use crate::token::InvalidKey;
 
 /// Why keys could not be read, made or rotated. Every message names the file.
 #[derive(Debug, thiserror::Error)]
@@ -14,12 +14,10 @@ pub enum KeysError {
         dir: PathBuf,
     },
     /// There are keys, but none that may sign; a rotation makes one.
-    #[error("{}: holds no active private key for {algorithm}; rotate the keys", dir.display())]
+    #[error("{}: holds no active private key; rotate the keys", dir.display())]
     NoSigningKey {
         /// The directory.
         dir: PathBuf,
-        /// What new tokens shall be signed with.
-        algorithm: Algorithm,
     },
     /// A file that looks like a key has a name that says nothing.
     #[error(

@@ -7,7 +7,22 @@ use tempfile::TempDir;
 use super::*;
 use crate::token::Key;
 
+mod fleet;
+
 const KEEP: Duration = Duration::from_hours(1);
+
+/// Everybody learns of everything at once.
+const PROMPT: Timetable = Timetable {
+    notice: Duration::ZERO,
+    keep_retired: KEEP,
+};
+
+const NOTICE: Duration = Duration::from_mins(10);
+
+const SLOW: Timetable = Timetable {
+    notice: NOTICE,
+    keep_retired: KEEP,
+};
 
 fn at(secs: u64) -> Timestamp {
     Timestamp::from_secs(1_700_000_000 + secs)
@@ -28,7 +43,16 @@ fn load(dir: &TempDir, algorithm: Algorithm, now: Timestamp) -> Keyring {
 }
 
 fn rotate(dir: &TempDir, algorithm: Algorithm, now: Timestamp) -> Rotation {
-    Keyring::rotate(dir.path(), algorithm, now, KEEP).expect("rotated")
+    rotate_by(PROMPT, dir, algorithm, now)
+}
+
+fn rotate_by(
+    timetable: Timetable,
+    dir: &TempDir,
+    algorithm: Algorithm,
+    now: Timestamp,
+) -> Rotation {
+    Keyring::rotate(dir.path(), algorithm, now, timetable, Pace::Announced).expect("rotated")
 }
 
 /// The names in a directory, without endings and hidden files.
@@ -66,6 +90,7 @@ fn a_rotation_moves_every_key_one_state_on() {
     let expected = Rotation {
         created: vec!["k1700000100".to_owned()],
         activated: Some("k1700000001".to_owned()),
+        waits: None,
         retired: vec!["k1700000000".to_owned()],
         deleted: Vec::new(),
     };
@@ -78,6 +103,85 @@ fn a_rotation_moves_every_key_one_state_on() {
             "k1700000100.next"
         ]
     );
+}
+
+#[test]
+fn a_key_that_not_everybody_can_know_yet_does_not_sign() {
+    let dir = fresh(Algorithm::Es256);
+    let before = names(&dir);
+    for (now, wait) in [
+        (at(0), NOTICE),
+        (at(60), Duration::from_mins(9)),
+        // A clock that is behind the one that made it.
+        (at(0).minus(NOTICE), NOTICE),
+        (
+            (at(0) + NOTICE).minus(Duration::from_millis(1)),
+            Duration::from_millis(1),
+        ),
+    ] {
+        let kid = "k1700000001".to_owned();
+        let expected = Rotation {
+            waits: Some(Waits { kid, wait }),
+            ..Rotation::default()
+        };
+        assert_eq!(rotate_by(SLOW, &dir, Algorithm::Es256, now), expected);
+        assert_eq!(names(&dir), before);
+    }
+    let rotated = rotate_by(SLOW, &dir, Algorithm::Es256, at(0) + NOTICE);
+    assert_eq!(rotated.activated.as_deref(), Some("k1700000001"));
+    assert_eq!(rotated.waits, None);
+    // The one made by it waits in turn.
+    let again = rotate_by(SLOW, &dir, Algorithm::Es256, at(1) + NOTICE);
+    assert_eq!(again.activated, None);
+}
+
+#[test]
+fn the_first_key_of_another_algorithm_is_announced_too() {
+    let dir = fresh(Algorithm::Es256);
+    let announced = rotate_by(SLOW, &dir, Algorithm::EdDsa, at(10_000));
+    assert_eq!(announced.created, ["k1700010000"]);
+    let kid = "k1700010000".to_owned();
+    let wait = NOTICE;
+    assert_eq!(announced.waits, Some(Waits { kid, wait }));
+    // Until it signs, who wants the new algorithm signs with the old one, as all others do.
+    let known = load(&dir, Algorithm::EdDsa, at(10_000));
+    assert_eq!(sign(&known).0, "k1700000000");
+    let again = rotate_by(SLOW, &dir, Algorithm::EdDsa, at(10_001));
+    assert_eq!((again.created, again.activated), (vec![], None));
+
+    let rotated = rotate_by(SLOW, &dir, Algorithm::EdDsa, at(10_000) + NOTICE);
+    assert_eq!(rotated.activated.as_deref(), Some("k1700010000"));
+    assert_eq!(rotated.retired, ["k1700000000", "k1700000001"]);
+    for algorithm in [Algorithm::EdDsa, Algorithm::Es256] {
+        let token = sign(&load(&dir, algorithm, at(20_000)));
+        assert_eq!(token.0, "k1700010000");
+        assert!(verifies(&known, &token));
+    }
+}
+
+#[test]
+fn who_cannot_wait_does_not() {
+    let dir = fresh(Algorithm::Es256);
+    let rotated = Keyring::rotate(dir.path(), Algorithm::Es256, at(1), SLOW, Pace::AtOnce);
+    let rotated = rotated.expect("rotated");
+    assert_eq!(rotated.activated.as_deref(), Some("k1700000001"));
+    let rotated = Keyring::rotate(dir.path(), Algorithm::EdDsa, at(2), SLOW, Pace::AtOnce);
+    let rotated = rotated.expect("rotated");
+    assert_eq!((rotated.created.len(), rotated.waits), (2, None));
+    assert_eq!(rotated.retired.len(), 2);
+}
+
+#[test]
+fn a_rotation_that_comes_too_early_still_deletes_what_is_spent() {
+    let dir = fresh(Algorithm::Es256);
+    rotate(&dir, Algorithm::Es256, at(0));
+    let later = at(1) + KEEP;
+    // A next key of now, beside a retired one of long ago.
+    fs::remove_file(dir.path().join("k1700000002.next.pem")).expect("there is one");
+    let early = rotate_by(SLOW, &dir, Algorithm::Es256, later);
+    assert_eq!(early.activated, None);
+    assert_eq!(early.created.len(), 1);
+    assert_eq!(early.deleted, ["k1700000000"]);
 }
 
 #[test]
@@ -101,11 +205,17 @@ fn a_key_was_published_before_it_signs_and_is_kept_until_all_it_signed_has_expir
 /// Runs the first steps of a rotation, as a process would that is killed then.
 fn cut(dir: &TempDir, algorithm: Algorithm, now: Timestamp, steps: usize) -> usize {
     let open = Directory::open(dir.path()).expect("open");
-    let plan = plan(&open.read().expect("keys"), algorithm, now, KEEP).expect("a plan");
-    for step in plan.iter().take(steps) {
+    let files = open.read().expect("keys");
+    let found = Found {
+        files: &files,
+        algorithm,
+        now,
+    };
+    let plan = Plan::of(found, PROMPT, Pace::AtOnce).expect("a plan");
+    for step in plan.steps.iter().take(steps) {
         step.run(&open, now).expect("done");
     }
-    plan.len()
+    plan.steps.len()
 }
 
 #[test]
@@ -181,7 +291,7 @@ fn keys_that_people_made_are_rotated_too() {
         state: State::Active,
         form: material.form,
     };
-    open.write(&name, &material.bytes).expect("written");
+    open.write(&name, &material.bytes, at(0)).expect("written");
     drop(open);
     let token = sign(&load(&dir, Algorithm::Es256, at(0)));
     rotate(&dir, Algorithm::Es256, at(0));
@@ -223,7 +333,9 @@ fn names_rise_even_if_the_clock_goes_back_or_stands() {
 fn a_missing_directory_is_rotated_into_being() {
     let dir = dir();
     let path = dir.path().join("keys");
-    Keyring::rotate(&path, Algorithm::Es256, at(0), KEEP).expect("rotated");
+    let (algorithm, pace) = (Algorithm::Es256, Pace::Announced);
+    // Nobody waits for a key before which there was none.
+    Keyring::rotate(&path, algorithm, at(0), SLOW, pace).expect("rotated");
     let ring = Keyring::load(&path, Algorithm::Es256, at(0), KEEP).expect("keys");
     assert_eq!(ring.iter().count(), 2);
 }
@@ -237,7 +349,8 @@ fn those_who_read_while_others_rotate_always_find_a_whole_directory() {
         let rotating = [1, 2].map(|_| {
             scope.spawn(|| {
                 for _ in 0..10 {
-                    Keyring::rotate(path, Algorithm::Hs256, at(1), KEEP).expect("rotated");
+                    let (algorithm, pace) = (Algorithm::Hs256, Pace::AtOnce);
+                    Keyring::rotate(path, algorithm, at(1), SLOW, pace).expect("rotated");
                 }
             })
         });
