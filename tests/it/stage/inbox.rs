@@ -53,6 +53,15 @@ impl Inbox {
             .unwrap_or_else(|_| panic!("nothing such in {:?}", self.lines()))
     }
 
+    /// All messages, as soon as there are so many.
+    pub async fn messages(&self, at_least: u64) -> Vec<String> {
+        self.find(|mut lines| {
+            lines.retain(|line| line.contains("SMS to "));
+            (lines.len() as u64 >= at_least).then_some(lines)
+        })
+        .await
+    }
+
     /// The messages that went to a number.
     pub fn messages_to(&self, phone: &str) -> Vec<String> {
         let to = format!("SMS to {phone}:");
