@@ -41,7 +41,8 @@
 //!
 //! Nothing on that path takes a lock that another core could hold, boxes a future or a body, or
 //! asks the store: a token that was verified before is looked up in the worker's own memory, and
-//! whether its session was ended is one atomic load (`store::revocations`).
+//! whether its session was ended is one atomic load (`store::revocations`). Gateways that share a
+//! Redis hear of each other's logouts (`store::redis::news`), and know when they may not have.
 //!
 //! # Life of a code
 //!

@@ -1,6 +1,6 @@
 //! From a parsed file to the configuration: which section is read by whom, and what must agree between them.
 
-use std::{net::SocketAddr, path::Path, sync::Arc};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use crate::config::{
     Config, Fixed, Flags, Live, Loaded,
@@ -35,8 +35,11 @@ pub fn read(root: &Section<'_>, flags: &Flags) -> Result<Loaded, Reported> {
 
     let admin = server::admin(&root.section("admin"));
     let log = server::log(&root.section("log"));
-    let store = state::store(&root.section("store"), data_dir);
     let tokens = tokens(&root.section("tokens"), &issuer, data_dir);
+    let leeway = tokens
+        .as_ref()
+        .map_or_else(|_| Duration::ZERO, |tokens| tokens.spec.leeway);
+    let store = state::store(&root.section("store"), data_dir, leeway);
     let sessions = tokens
         .as_ref()
         .map(|tokens| tokens.sessions)

@@ -18,8 +18,13 @@ use crate::{
 const SHORTEST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_mins(1);
 
-/// `[store]`; an embedded store without a path is in `data_dir`.
-pub fn store(section: &Section<'_>, data_dir: &Path) -> Result<store::Spec, Reported> {
+/// `[store]`; an embedded store without a path is in `data_dir`. Clocks that differ by more than
+/// `leeway` are told to the operators.
+pub fn store(
+    section: &Section<'_>,
+    data_dir: &Path,
+    leeway: Duration,
+) -> Result<store::Spec, Reported> {
     let url = section.read("url", r#""embedded:""#);
     let max_size = section.read_within("max_size", r#""1gb""#, Size(1 << 20)..=Size(1 << 50));
     let deadline = section.read_within("deadline", r#""1s""#, SHORTEST..=LONGEST);
@@ -31,6 +36,7 @@ pub fn store(section: &Section<'_>, data_dir: &Path) -> Result<store::Spec, Repo
         StoreUrl::Given(Backend::Redis(spec)) => Backend::Redis(redis::Spec {
             ca: ca.as_ref().map(|Authorities(roots)| roots.clone()),
             prefix,
+            leeway,
             ..spec
         }),
         StoreUrl::Given(other) => other,

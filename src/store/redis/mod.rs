@@ -16,6 +16,7 @@ mod spec;
 mod url;
 
 mod figures;
+mod news;
 mod verbs;
 
 #[cfg(test)]
@@ -34,7 +35,13 @@ use std::{
     time::Duration,
 };
 
-use self::{figures::Figures, keys::Keys, link::Link, verbs::Plate};
+use self::{
+    figures::Figures,
+    keys::Keys,
+    link::Link,
+    news::{News, Sources},
+    verbs::Plate,
+};
 pub use self::{
     link::{Refusal, Roots},
     spec::{InvalidPrefix, Prefix, Spec},
@@ -63,7 +70,14 @@ struct Shared {
     deadline: Duration,
     revocations: Arc<Revocations>,
     figures: Arc<Figures>,
+    news: News,
 }
+
+/// How often all revoked sessions are read again, to be safe.
+const READ_AGAIN: Duration = Duration::from_secs(30);
+
+/// How long the opening may wait for the first reading of them.
+const SETTLE: Duration = Duration::from_secs(1);
 
 impl Redis {
     /// Opens the store. That nobody can be reached at present is said in the log, and no error.
@@ -74,8 +88,17 @@ impl Redis {
         clock: Clock,
     ) -> Result<Self, OpenError> {
         let name: Arc<str> = spec.to_string().into();
+        let link = Link::open(spec, deadline).await?;
+        let revocations = Arc::new(Revocations::stale());
+        let sources = Sources {
+            link: link.clone(),
+            keys: Keys::new(spec.prefix.clone()),
+            clock: clock.clone(),
+            leeway: spec.leeway,
+            again: READ_AGAIN,
+        };
         let redis = Self {
-            link: Link::open(spec, deadline).await?,
+            link,
             shared: Arc::new(Shared {
                 name: Arc::clone(&name),
                 keys: Keys::new(spec.prefix.clone()),
@@ -83,12 +106,16 @@ impl Redis {
                 is_ours: AtomicBool::new(false),
                 clock,
                 deadline,
-                revocations: Arc::new(Revocations::stale()),
+                news: News::start(sources, Arc::clone(&revocations)),
+                revocations,
                 figures: Arc::default(),
             }),
         };
         match redis.claim().await {
-            Ok(claimed) => claimed?,
+            Ok(claimed) => {
+                claimed?;
+                redis.shared.news.settle(SETTLE).await;
+            }
             Err(error) => tracing::warn!(store = %name, %error, "the store does not answer yet"),
         }
         Ok(redis)
@@ -109,6 +136,8 @@ impl Redis {
 
     /// See [`super::Store::readings`].
     pub fn readings(&self) -> Vec<Reading> {
-        self.shared.figures.readings()
+        let mut readings = self.shared.figures.readings();
+        readings.extend(self.shared.news.readings());
+        readings
     }
 }

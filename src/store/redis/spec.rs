@@ -1,6 +1,6 @@
 //! What the configuration says of a Redis store; connects to nothing.
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{fmt, str::FromStr, sync::Arc, time::Duration};
 
 use super::{
     link::Roots,
@@ -16,6 +16,8 @@ pub struct Spec {
     pub ca: Option<Roots>,
     /// What every key begins with.
     pub prefix: Prefix,
+    /// How far clocks may differ before the operators are told.
+    pub leeway: Duration,
 }
 
 /// What every key begins with, so that several programs can share a server. Holds no braces:
@@ -63,6 +65,7 @@ impl FromStr for Spec {
             url: text.parse()?,
             ca: None,
             prefix: Prefix::default(),
+            leeway: Duration::from_secs(30),
         })
     }
 }

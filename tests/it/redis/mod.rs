@@ -2,6 +2,7 @@
 
 mod servers;
 
+mod refusing;
 mod together;
 
 mod outages;

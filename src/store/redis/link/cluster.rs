@@ -75,9 +75,9 @@ impl Cluster {
     /// The servers that have groups, by the latest word.
     pub async fn masters(&self) -> Result<Vec<Master>, NoConnection> {
         let slots = self.learn(None).await?;
-        let master = |(address, groups)| {
+        let master = |(address, _)| {
             let dialer = Arc::clone(&self.dialer);
-            Master::new(dialer, Place::Tcp(address), Expected::Master, groups)
+            Master::new(dialer, Place::Tcp(address))
         };
         Ok(slots.masters().into_iter().map(master).collect())
     }

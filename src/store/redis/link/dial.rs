@@ -3,8 +3,7 @@
 use std::{fmt, future::Future, io, path::PathBuf, time::Duration};
 
 use redis::{
-    AsyncConnectionConfig, Cmd, RedisConnectionInfo,
-    aio::{MultiplexedConnection, PubSub},
+    AsyncConnectionConfig, Cmd, ProtocolVersion, RedisConnectionInfo, aio::MultiplexedConnection,
 };
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{
@@ -19,6 +18,7 @@ use super::{
     connection::Connection,
     greeting::{self, Expected},
     refusal::NoConnection,
+    subscriber::Subscriber,
     tls::Tls,
 };
 
@@ -76,23 +76,36 @@ impl Dialer {
         .await
     }
 
-    /// Connects to `place` to hear what is published there.
-    pub async fn subscriber(&self, place: &Place) -> Result<PubSub, NoConnection> {
-        let mut info = RedisConnectionInfo::default().set_skip_set_lib_name();
-        if let Some(login) = &self.login {
-            info = info.set_password(String::from_utf8_lossy(login.password.expose()));
-            if let Some(user) = &login.user {
-                info = info.set_username(user);
+    /// Connects to `place` to hear what is published there: each message is given to `hear`.
+    pub async fn subscriber(
+        &self,
+        place: &Place,
+        hear: impl Fn(&[u8]) + Send + Sync + 'static,
+    ) -> Result<Subscriber, NoConnection> {
+        let login = self.login_in_resp3();
+        self.in_time(async {
+            match self.stream(place).await? {
+                Stream::Tcp(stream) => Subscriber::start(stream, place, &login, hear).await,
+                Stream::Tls(stream) => Subscriber::start(*stream, place, &login, hear).await,
+                Stream::Unix(stream) => Subscriber::start(stream, place, &login, hear).await,
             }
+        })
+        .await
+    }
+
+    /// For the library, which can say it in RESP3.
+    fn login_in_resp3(&self) -> RedisConnectionInfo {
+        let info = RedisConnectionInfo::default()
+            .set_skip_set_lib_name()
+            .set_protocol(ProtocolVersion::RESP3);
+        let Some(login) = &self.login else {
+            return info;
+        };
+        let info = info.set_password(String::from_utf8_lossy(login.password.expose()));
+        match &login.user {
+            Some(user) => info.set_username(user),
+            None => info,
         }
-        let subscriber = self.in_time(async {
-            Ok(match self.stream(place).await? {
-                Stream::Tcp(stream) => PubSub::new(&info, stream).await,
-                Stream::Tls(stream) => PubSub::new(&info, *stream).await,
-                Stream::Unix(stream) => PubSub::new(&info, stream).await,
-            })
-        });
-        subscriber.await?.map_err(NoConnection::unreachable)
     }
 
     async fn stream(&self, place: &Place) -> Result<Stream, NoConnection> {

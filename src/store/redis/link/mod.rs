@@ -17,6 +17,7 @@ mod refusal;
 mod route;
 mod sentinel;
 mod slots;
+mod subscriber;
 mod tls;
 mod verb;
 mod way;
@@ -35,7 +36,7 @@ use self::{
     verb::Verb,
     way::{Target, Way},
 };
-pub use self::{master::Master, refusal::Refusal, tls::Roots};
+pub use self::{master::Master, refusal::Refusal, subscriber::Subscriber, tls::Roots};
 use super::{
     group::Group,
     script::Script,

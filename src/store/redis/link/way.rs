@@ -100,8 +100,8 @@ impl Way {
         match self {
             Self::One { route, dialer, .. } => {
                 let place = route.find(dialer).await?;
-                let (dialer, groups) = (Arc::clone(dialer), Group::all().collect());
-                Ok(vec![Master::new(dialer, place, Expected::Alone, groups)])
+                let dialer = Arc::clone(dialer);
+                Ok(vec![Master::new(dialer, place)])
             }
             Self::Cluster(cluster) => cluster.masters().await,
         }
