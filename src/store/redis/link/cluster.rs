@@ -63,13 +63,14 @@ impl Cluster {
         }
     }
 
-    /// Looks who has what, and connects to one of them.
-    pub async fn probe(&self) -> Result<Connection, NoConnection> {
+    /// Looks who has what, and connects to one who has something.
+    pub async fn probe(&self) -> Result<(Connection, Group), NoConnection> {
         let slots = self.learn(None).await?;
-        let masters = slots.masters();
-        let (master, _) = masters.first().ok_or_else(no_masters)?;
-        let place = Place::Tcp(master.clone());
-        self.dialer.connect(&place, Expected::Master).await
+        let with_owner = |group| Some((group, slots.owner(group)?));
+        let (group, owner) = Group::all().find_map(with_owner).ok_or_else(no_masters)?;
+        let place = Place::Tcp(owner.clone());
+        let connection = self.dialer.connect(&place, Expected::Master).await?;
+        Ok((connection, group))
     }
 
     /// The servers that have groups, by the latest word.
@@ -143,7 +144,8 @@ impl Cluster {
     async fn learn(&self, first: Option<&Address>) -> Result<Arc<Slots>, NoConnection> {
         let questions = self.candidates(first).into_iter().map(|address| {
             let dialer = Arc::clone(&self.dialer);
-            async move { ask(&dialer, address).await }
+            // On the heap: verbs hold it, seldom need it, and should be small.
+            Box::pin(async move { ask(&dialer, address).await })
         });
         let slots = Arc::new(first_of(questions).await?);
         self.slots.store(Arc::clone(&slots));

@@ -53,7 +53,10 @@ impl Fault {
 
     fn answered(error: &RedisError, place: &Place) -> Self {
         let detail = error.detail().unwrap_or_default();
-        let code = inner_code(detail).or(error.code()).unwrap_or_default();
+        let code = match inner_code(detail).or(error.code()).unwrap_or_default() {
+            "ERR" if detail.contains(FORBIDDEN) => "NOPERM",
+            code => code,
+        };
         let text = || format!("{place}: {code} {detail}").into();
         let refused = || Self::Refused {
             code: code.into(),
@@ -70,6 +73,9 @@ impl Fault {
         }
     }
 }
+
+/// What a script complains of that its user lets it not do. It has no code of its own.
+const FORBIDDEN: &str = "The user executing the script can't";
 
 /// Before version 7, what a command in a script complained of stands behind a text of its own.
 fn inner_code(detail: &str) -> Option<&str> {
@@ -147,6 +153,20 @@ mod tests {
             "UNHEARDOF x",
         ] {
             assert!(matches!(fault(line), Fault::Refused { .. }), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_the_user_must_not_do_has_one_code() {
+        for line in [
+            "NOPERM this user has no permissions to run the 'eval' command",
+            "ERR The user executing the script can't run this command or subcommand script: 1f",
+            "ERR Error running script (call to f_1): @user_script:1: The user executing the script \
+             can't run this command or subcommand",
+        ] {
+            let is_forbidden =
+                matches!(fault(line), Fault::Refused { code, .. } if &*code == "NOPERM");
+            assert!(is_forbidden, "{line}");
         }
     }
 

@@ -12,6 +12,7 @@ mod greeting;
 mod health;
 mod master;
 mod pool;
+mod probe;
 mod race;
 mod refusal;
 mod route;
@@ -91,14 +92,14 @@ impl Link {
             notices: Arc::default(),
         };
         let link = Self::new(Arc::new(plan));
-        match link.way.probe().await {
-            Ok(_connection) => Ok(link),
-            Err(NoConnection::Refused(refusal)) => Err(refused(refusal)),
+        match probe::try_out(&link.way, &spec.prefix).await {
+            Ok(()) => {}
+            Err(NoConnection::Refused(refusal)) => return Err(refused(refusal)),
             Err(NoConnection::Unreachable(why)) => {
                 tracing::warn!(store = %spec.url, %why, "starting without the store");
-                Ok(link)
             }
         }
+        Ok(link)
     }
 
     /// A way of its own for the calling worker: connections are made at the first use and belong

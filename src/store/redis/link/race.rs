@@ -9,7 +9,11 @@ use super::refusal::NoConnection;
 /// How long the next one is held back for the one before.
 const HEAD_START: Duration = Duration::from_millis(50);
 
-/// The first good answer; if there is none, why the last one gave none.
+/// When nobody is left to be asked. Whoever wants to know has a deadline.
+const FOREVER: Duration = Duration::from_hours(1);
+
+/// The first good answer. If there is none, why not: rather by one that refuses than by one that
+/// cannot be reached, since that will not change.
 pub async fn first_of<T, F>(questions: impl IntoIterator<Item = F>) -> Result<T, NoConnection>
 where
     T: Send + 'static,
@@ -19,27 +23,20 @@ where
     let mut running = JoinSet::new();
     let mut why = NoConnection::unreachable("there is nobody to ask");
     loop {
-        let Some(question) = questions.next() else {
-            break;
-        };
-        running.spawn(question);
+        let next = questions.next();
+        let wait = if next.is_some() { HEAD_START } else { FOREVER };
+        next.map(|question| running.spawn(question));
         tokio::select! {
-            Some(answer) = running.join_next() => match answer {
-                Ok(Ok(answer)) => return Ok(answer),
-                Ok(Err(reason)) => why = reason,
-                Err(_) => {}
+            biased;
+            answer = running.join_next() => match answer {
+                Some(Ok(Ok(answer))) => return Ok(answer),
+                Some(Ok(Err(reason))) if !matches!(why, NoConnection::Refused(_)) => why = reason,
+                Some(Ok(Err(_)) | Err(_)) => {}
+                None => return Err(why),
             },
-            () = sleep(HEAD_START) => {}
+            () = sleep(wait) => {}
         }
     }
-    while let Some(answer) = running.join_next().await {
-        match answer {
-            Ok(Ok(answer)) => return Ok(answer),
-            Ok(Err(reason)) => why = reason,
-            Err(_) => {}
-        }
-    }
-    Err(why)
 }
 
 #[cfg(test)]
@@ -49,6 +46,7 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
+    use crate::store::redis::link::refusal::Refusal;
 
     type Answer = Result<u8, NoConnection>;
 
@@ -71,9 +69,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn when_all_refuse_there_is_a_reason() {
-        let why = NoConnection::unreachable("not me");
-        let answers = [Some(Err(why.clone())), Some(Err(why.clone()))];
-        assert_eq!(first_of(answers.map(ask)).await, Err(why));
+        let away = || Some(Err(NoConnection::unreachable("not me")));
+        let no = || Some(Err(NoConnection::from(Refusal::Login)));
+        for answers in [[no(), away()], [away(), no()], [no(), no()]] {
+            let answer = first_of(answers.map(ask)).await;
+            assert_eq!(answer, Err(Refusal::Login.into()));
+        }
+        let answer = first_of([away(), away()].map(ask)).await;
+        assert_eq!(answer, Err(NoConnection::unreachable("not me")));
         assert!(first_of([].map(ask)).await.is_err());
     }
 }

@@ -87,10 +87,10 @@ impl Way {
         }
     }
 
-    /// Connects once, outside the pools, to the server that one group is on.
-    pub async fn probe(&self) -> Result<Connection, NoConnection> {
+    /// Connects once, outside the pools, to a server and names a group that is there.
+    pub async fn probe(&self) -> Result<(Connection, Group), NoConnection> {
         match self {
-            Self::One { route, dialer, .. } => route.connect(dialer).await,
+            Self::One { route, dialer, .. } => Ok((route.connect(dialer).await?, Group::new(0))),
             Self::Cluster(cluster) => cluster.probe().await,
         }
     }

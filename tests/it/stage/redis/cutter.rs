@@ -177,6 +177,10 @@ impl Line {
         let hung_up = {
             let mut state = self.state();
             state.ends.extend([clone(&client), clone(&server)]);
+            // It may have been accepted just before the end, which nobody would tell it again.
+            if state.is_over {
+                state.ends.drain(..).for_each(|end| hang_up(&end));
+            }
             state.hung_up
         };
         let call = Arc::new(Call {

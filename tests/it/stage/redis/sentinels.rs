@@ -57,9 +57,10 @@ impl Sentinels {
     /// Waits until another server than this one is the master: which it is.
     pub fn master_after(&self, old: usize) -> usize {
         wait_for("another master", || {
-            let new = self.master();
+            // The old one is not asked: it may be frozen.
+            let new = Some(self.master()).filter(|new| *new != old)?;
             let role = self.servers[new].info("role")?;
-            (new != old && role == "master").then_some(new)
+            (role == "master").then_some(new)
         })
     }
 

@@ -1,11 +1,14 @@
 //! Links to real servers: what reaches them, what comes back in time, and what is never sent twice.
 
+mod cluster;
 mod open;
+mod recovery;
+mod sentinel;
 mod single;
 
 use std::time::Duration;
 
-use super::Link;
+use super::{Link, VERBS};
 use crate::store::{
     Error,
     redis::{Spec, group::Group, script::Script},
@@ -32,6 +35,15 @@ async fn count_in(link: &Link, group: u8) -> Result<redis::Value, Error> {
     let group = Group::new(group);
     let key = format!("otp:{group}count");
     link.call(&count(), group, &[key], &[""; 0]).await
+}
+
+/// Lets others work until it is so.
+async fn until(mut is_so: impl FnMut() -> bool) {
+    let begun = tokio::time::Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "not in time");
+        tokio::task::yield_now().await;
+    }
 }
 
 /// The same until it works: how often it was tried.

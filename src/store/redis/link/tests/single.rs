@@ -3,7 +3,7 @@
 use redis::Value;
 use tokio::time::{Instant, timeout};
 
-use super::{DEADLINE, count, count_in, link};
+use super::{DEADLINE, VERBS, count, count_in, link, until};
 use crate::store::{
     Error,
     redis::{
@@ -95,4 +95,77 @@ async fn waiting_for_a_connection_counts_too() {
     let nobody: [&str; 0] = [];
     let answer = link.call(&count, group, &["otp:{05}count"], &nobody).await;
     assert!(answer.is_ok(), "{answer:?}");
+}
+
+#[tokio::test]
+async fn there_is_a_bound_on_what_is_under_way() {
+    let server = RedisServer::start();
+    let cutter = Cutter::before(server.address());
+    let link = link(&url(cutter.address())).await;
+    assert!(count_in(&link, 6).await.is_ok());
+    cutter.set(Weather::Silent);
+    let verbs: Vec<_> = (0..VERBS)
+        .map(|_| {
+            let link = link.clone();
+            tokio::spawn(async move { count_in(&link, 6).await })
+        })
+        .collect();
+    until(|| link.room.available_permits() == 0).await;
+    assert_eq!(count_in(&link, 6).await, Err(Error::Overloaded));
+    // Another worker has a bound of its own.
+    let other = link.for_worker();
+    cutter.set(Weather::Clear);
+    assert!(count_in(&other, 6).await.is_ok());
+    drop(verbs);
+}
+
+#[tokio::test]
+async fn workers_share_no_connections_and_the_last_handle_closes_them() {
+    let server = RedisServer::start();
+    let clients = || {
+        let list = server.cli(&["CLIENT", "LIST"]);
+        list.lines()
+            .filter(|line| line.contains(" addr=127.0.0.1:"))
+            .count()
+    };
+    let one = link(&url(server.address())).await;
+    let other = one.for_worker();
+    until(|| clients() == 0).await;
+    assert!(count_in(&one, 7).await.is_ok());
+    assert!(count_in(&other, 7).await.is_ok());
+    let both = clients();
+    assert!((2..=6).contains(&both), "{both}");
+    drop((one, other));
+    until(|| clients() == 0).await;
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_and_nothing_is_tried_again() {
+    let server = RedisServer::with(&["maxmemory-policy noeviction"]);
+    let cutter = Cutter::before(server.address());
+    let link = link(&url(cutter.address())).await;
+    assert!(count_in(&link, 8).await.is_ok());
+    server.cli(&["CONFIG", "SET", "maxmemory", "1"]);
+    let before = cutter.count("EVALSHA");
+    match count_in(&link, 8).await {
+        Err(Error::Unavailable(text)) => assert!(text.contains("OOM"), "{text}"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(cutter.count("EVALSHA"), before + 1);
+    server.cli(&["CONFIG", "SET", "maxmemory", "0"]);
+    assert!(count_in(&link, 8).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_replica_takes_no_writes_and_is_left_alone_until_it_is_a_master() {
+    let master = RedisServer::start();
+    let server = RedisServer::start();
+    let link = link(&url(server.address())).await;
+    assert!(count_in(&link, 9).await.is_ok());
+    let port = master.address().port().to_string();
+    server.cli(&["REPLICAOF", "127.0.0.1", &port]);
+    let answer = count_in(&link, 9).await;
+    assert!(matches!(answer, Err(Error::Unavailable(_))), "{answer:?}");
+    server.cli(&["REPLICAOF", "NO", "ONE"]);
+    super::count_until_it_works(&link, 9).await;
 }
