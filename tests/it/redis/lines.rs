@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::{gateway, is_back, is_out, is_refused, passes, phone, sessions};
+use super::{gateway, is_back, is_out, is_refused, passes, phone, sessions, until};
 use crate::stage::{
     PHONE, Stage, Tokens,
+    client::Answer,
     redis::{Cut, Cutter, RedisServer, Weather},
 };
 
@@ -98,6 +99,26 @@ async fn a_refresh_that_breaks_off_can_be_asked_for_again() {
 }
 
 #[tokio::test]
+async fn a_logout_that_breaks_off_is_done_when_it_is_asked_for_again() {
+    let (_redis, line, stage) = behind_a_line().await;
+    for cut in CUTS {
+        let tokens = stage.log_in(&phone()).await;
+        let logout = stage.post("/api/auth/logout").bearer(&tokens.access);
+        line.cut_next(STEP, cut);
+        is_refused(logout.clone()).await;
+        let again = logout.send().await;
+        assert_eq!(again.status, 204, "{cut:?}");
+        // The first time may have ended it unheard: then this comes as news from Redis.
+        until(|| async { orders(&stage, &tokens).await.status == 401 }).await;
+        orders(&stage, &tokens)
+            .await
+            .is_refused(401, "session_revoked");
+        let gone = stage.refresh(&tokens.refresh).await;
+        gone.is_refused(400, "invalid_grant");
+    }
+}
+
+#[tokio::test]
 async fn a_step_is_one_round_trip_and_a_protected_request_none() {
     let (_redis, line, stage) = behind_a_line().await;
     // Connections and scripts are there afterwards.
@@ -123,6 +144,10 @@ async fn a_step_is_one_round_trip_and_a_protected_request_none() {
     // What listens for news asks now and then whether the line still stands.
     assert!(line.total() - asked < 20, "protected requests");
     assert_eq!(steps(&line), 0, "protected requests");
+}
+
+async fn orders(stage: &Stage, tokens: &Tokens) -> Answer {
+    stage.get("/orders").bearer(&tokens.access).send().await
 }
 
 async fn behind_a_line() -> (RedisServer, Cutter, Stage) {

@@ -111,7 +111,7 @@ async fn is_refused(call: Call) {
     assert!(took < DEADLINE + SLACK, "{took:?}");
 }
 
-/// Asserts that codes are sent again soon after `since`, by all workers.
+/// Asserts that soon after `since` all workers send codes again, and know all that was revoked.
 async fn is_back(stage: &Stage, since: Instant) {
     // Who takes a connection is left to chance; that none of these meets one of two workers is not.
     until(|| async {
@@ -123,7 +123,11 @@ async fn is_back(stage: &Stage, since: Instant) {
         true
     })
     .await;
-    until(|| async { stage.operators("/ready").await.status == 200 }).await;
+    until(|| async {
+        let ready = stage.operators("/ready").await;
+        ready.status == 200 && ready.json()["revocations"] == "fresh"
+    })
+    .await;
     let took = since.elapsed();
     assert!(took < RECOVERY + SLACK, "{took:?}");
 }

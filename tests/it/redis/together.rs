@@ -1,17 +1,17 @@
 //! Two gateways on one Redis: what one of them did, the other knows.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Instant};
 
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use super::{beside, gateway, passes, sessions};
+use super::{RECOVERY, SLACK, beside, gateway, passes, sessions, until};
 use crate::stage::{
     PHONE, Stage, Tokens,
     client::{Answer, Call},
     inbox::wrong_for,
     jwt,
-    redis::RedisServer,
+    redis::{Cutter, RedisServer, Weather},
 };
 
 /// Requests at once, half of them to each.
@@ -81,6 +81,42 @@ async fn many_refreshes_at_both_have_one_successor() {
     for successor in successors {
         assert_eq!(both[1].refresh(&successor).await.status, 200);
     }
+}
+
+#[tokio::test]
+async fn a_logout_at_one_gateway_stops_the_token_at_the_other() {
+    let (_redis, [a, b]) = two_gateways().await;
+    let [gone, kept] = [a.log_in(PHONE).await, b.log_in(PHONE).await];
+    passes(&b, &gone).await;
+    let logout = a.post("/api/auth/logout").bearer(&gone.access);
+    assert_eq!(logout.send().await.status, 204);
+    let since = Instant::now();
+    let orders = || b.get("/orders").bearer(&gone.access).send();
+    until(|| async { orders().await.status == 401 }).await;
+    assert!(since.elapsed() < SLACK, "{:?}", since.elapsed());
+    orders().await.is_refused(401, "session_revoked");
+    passes(&b, &kept).await;
+}
+
+#[tokio::test]
+async fn a_logout_while_one_gateway_heard_nothing_is_known_when_it_hears_again() {
+    let (redis, a) = one_gateway().await;
+    let line = Cutter::before(redis.address());
+    let b = beside(&a, &format!("redis://{}", line.address())).await;
+    let gone = a.log_in(PHONE).await;
+    passes(&b, &gone).await;
+    line.set(Weather::Silent);
+    let logout = a.post("/api/auth/logout").bearer(&gone.access);
+    assert_eq!(logout.send().await.status, 204);
+    // It knows that it may not know.
+    until(|| async { b.operators("/ready").await.json()["revocations"] == "stale" }).await;
+    passes(&b, &gone).await;
+    line.set(Weather::Clear);
+    let since = Instant::now();
+    until(|| async { b.operators("/ready").await.json()["revocations"] == "fresh" }).await;
+    assert!(since.elapsed() < RECOVERY + SLACK, "{:?}", since.elapsed());
+    let refused = b.get("/orders").bearer(&gone.access).send().await;
+    refused.is_refused(401, "session_revoked");
 }
 
 async fn one_gateway() -> (RedisServer, Stage) {
