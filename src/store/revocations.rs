@@ -205,12 +205,14 @@ impl View {
         }
     }
 
-    /// Whether `session` was revoked, by anybody of whom this process knew before this call.
+    /// Whether `session` was revoked, by anybody of whom this process knew before this call, and
+    /// its tokens are not dead anyway.
     pub fn is_revoked(&mut self, session: SessionId, now: Timestamp) -> bool {
         if self.source.state.load(Ordering::Acquire) != self.seen {
             self.catch_up(now);
         }
-        !self.revoked.is_empty() && self.revoked.contains_key(&session)
+        // Mostly there is nothing to hash the id for.
+        !self.revoked.is_empty() && self.revoked.get(&session).is_some_and(|until| now < *until)
     }
 
     #[cold]

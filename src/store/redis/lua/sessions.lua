@@ -89,7 +89,8 @@ local function refuse(revoked, channel, ended, revoked_for)
     redis.call('ZADD', revoked, until_then, id)
     news[#news + 1] = struct.pack('>c16I8', id, until_then)
   end
-  redis.call('ZREMRANGEBYSCORE', revoked, '-inf', now)
+  -- Those that have died stay a little longer, for a gateway that comes late and whose clock is behind.
+  redis.call('ZREMRANGEBYSCORE', revoked, '-inf', now - MARGIN)
   if redis.call('PTTL', revoked) < revoked_for + MARGIN then
     redis.call('PEXPIRE', revoked, revoked_for + MARGIN)
   end
