@@ -30,6 +30,8 @@ mod who_is_calling;
 
 mod redis;
 
+mod fleet;
+
 mod bodies;
 mod commands;
 mod connections;

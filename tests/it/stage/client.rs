@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
-use hyper::client::conn::http1;
+use hyper::{body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::{
@@ -83,6 +83,18 @@ impl Call {
         Connection::open(self.to).await.send(self).await
     }
 
+    /// The same, for a client that knows where else to ask: `None` when nobody answers.
+    pub async fn try_send(self) -> Option<Answer> {
+        let exchange = async {
+            let stream = TcpStream::connect(self.to).await.ok()?;
+            let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.ok()?;
+            tokio::spawn(connection);
+            let response = sender.send_request(self.into_request()).await.ok()?;
+            Answer::read(response).await
+        };
+        timeout(PATIENCE, exchange).await.expect("an end in time")
+    }
+
     fn into_request(self) -> Request<Full<Bytes>> {
         let mut request = Request::builder().method(&*self.method).uri(&self.path);
         if !self
@@ -117,12 +129,8 @@ impl Connection {
         let exchange = async {
             self.0.ready().await.expect("an open connection");
             let response = self.0.send_request(call.into_request()).await;
-            let (head, body) = response.expect("a response").into_parts();
-            Answer {
-                status: head.status,
-                headers: head.headers,
-                body: body.collect().await.expect("a body").to_bytes(),
-            }
+            let answer = Answer::read(response.expect("a response")).await;
+            answer.expect("a body")
         };
         timeout(PATIENCE, exchange)
             .await
@@ -131,6 +139,16 @@ impl Connection {
 }
 
 impl Answer {
+    /// `None` when it breaks off.
+    async fn read(response: Response<Incoming>) -> Option<Self> {
+        let (head, body) = response.into_parts();
+        Some(Self {
+            status: head.status,
+            headers: head.headers,
+            body: body.collect().await.ok()?.to_bytes(),
+        })
+    }
+
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
