@@ -213,7 +213,7 @@ impl Gateway {
             access_log: Box::new(io::sink()),
         };
         let app = App::start(loaded.config, deps).expect("a gateway");
-        let address = *app.addresses().first().expect("an address");
+        let address = app.listeners().first().expect("an address").address;
         Self {
             app: Some(app),
             address,

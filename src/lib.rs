@@ -25,19 +25,22 @@
 //! # Life of a request
 //!
 //! A worker is a thread with its own listening sockets (`SO_REUSEPORT`), its own connections to the
-//! apps and its own stacks. `net::listen` accepts, `net::conn` finds out whether the client speaks
-//! HTTP/1 or HTTP/2 and watches the connection's deadlines, and `app::site` says on one screen what
-//! every request passes:
+//! apps and its own stacks. `net::listen` accepts; `net::tls` shakes hands where the address is one for
+//! HTTPS, by the terms that follow from the certificate files at that moment; `net::conn` speaks HTTP/1
+//! or HTTP/2, as ALPN says or as the first bytes do, and watches the connection's deadlines; and
+//! `app::site` says on one screen what every request passes:
 //!
 //! 1. `edge::request_id` names it,
 //! 2. `edge::client` decides whose word about its origin is believed,
 //! 3. `edge::destination` makes its target canonical and matches it, once: what was matched is what
 //!    is forwarded, byte for byte,
-//! 4. `edge::access_log` measures it to the end of its answer,
-//! 5. `edge::dispatch` sends it to the auth service, along a route, or nowhere,
-//! 6. on a route, `edge::authenticate` asks the worker's `edge::gate` for the caller,
-//! 7. `edge::identity` removes every header that looks like an identity and sets ours,
-//! 8. `proxy` picks a connection and streams both ways.
+//! 4. `edge::wrong_door` refuses it where the connection is not for its host, or only leads to HTTPS,
+//! 5. `edge::access_log` measures it to the end of its answer,
+//! 6. `edge::hsts` tells browsers that came over TLS to keep to it, if it is to,
+//! 7. `edge::dispatch` sends it to the auth service, along a route, or nowhere,
+//! 8. on a route, `edge::authenticate` asks the worker's `edge::gate` for the caller,
+//! 9. `edge::identity` removes every header that looks like an identity and sets ours,
+//! 10. `proxy` picks a connection and streams both ways.
 //!
 //! Nothing on that path takes a lock that another core could hold, boxes a future or a body, or
 //! asks the store: a token that was verified before is looked up in the worker's own memory, and

@@ -225,15 +225,12 @@ mod tests {
     }
 
     #[test]
-    fn every_code_has_a_spelling_of_its_own_and_an_error_status() {
+    fn every_code_has_a_spelling_of_its_own_and_a_status_that_is_no_success() {
         let spellings: HashSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
         assert_eq!(spellings.len(), Code::ALL.len());
         for code in Code::ALL {
             let status = code.status();
-            assert!(
-                status.is_client_error() || status.is_server_error(),
-                "{code:?}"
-            );
+            assert!(status.as_u16() >= 300, "{code:?}");
         }
     }
 

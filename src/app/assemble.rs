@@ -11,12 +11,18 @@ use tokio::{net::TcpListener, sync::mpsc, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    app::{Deps, Error, control::Control, demo, keys::KeyDirectory, random, site::Plan},
+    app::{
+        Deps, Error, certificates::CertificateFiles, control::Control, demo, entrance::Https,
+        keys::KeyDirectory, random, site::Plan,
+    },
     auth::{AuthService, Parts},
+    clock::Clock,
     config::{self, Config, Live},
     edge::{
-        destination::Map, gate::Browsers, identity::IdentityLayer, login_redirect::LoginRedirect,
+        destination::Map, gate::Browsers, hsts::HstsLayer, identity::IdentityLayer,
+        login_redirect::LoginRedirect,
     },
+    net::listen::{Entrance, Listener},
     observe::{
         access::{self, AccessLog},
         metrics::Metrics,
@@ -35,10 +41,11 @@ use crate::{
 const OUTBOX: usize = 1024;
 
 /// Opens the store and the keys, starts what runs beside the workers, and gives what they are
-/// built from. `ended` is told by each worker that ends.
+/// built from. `listeners` are bound already; `ended` is told by each worker that ends.
 pub async fn assemble(
     config: Config,
     deps: Deps,
+    listeners: &[Listener],
     stop: CancellationToken,
     abort: CancellationToken,
     workers: usize,
@@ -76,6 +83,7 @@ pub async fn assemble(
     });
     let mut tasks = JoinSet::new();
     tasks.spawn(keys.run(clock.clone()));
+    let https = start_https(&live, listeners, &clock, &metrics, &mut tasks)?;
     let demo = start_demo(&live, &mut tasks).await?;
     for reading in store.readings() {
         metrics.readings().add(reading);
@@ -96,6 +104,8 @@ pub async fn assemble(
         upstreams: live.upstreams.into_iter().map(Arc::new).collect(),
         demo,
         limits: live.limits,
+        https,
+        hsts: HstsLayer::new(live.hsts),
         trusted: live.trusted_proxies,
         identity: IdentityLayer::new(live.identity),
         auth,
@@ -128,6 +138,31 @@ fn browsers(live: &Live) -> Browsers {
             path: format!("{}/login", live.auth.base),
         }),
     }
+}
+
+/// Reads the certificates, when they are wanted, and keeps looking at them.
+fn start_https(
+    live: &Live,
+    listeners: &[Listener],
+    clock: &Clock,
+    metrics: &Metrics,
+    tasks: &mut JoinSet<()>,
+) -> Result<Option<Https>, Error> {
+    let Some(spec) = &live.tls else {
+        return Ok(None);
+    };
+    let files = CertificateFiles::open(spec, clock)?;
+    files.show(metrics.tls());
+    let own_port = || {
+        let secure = |it: &&Listener| it.entrance == Entrance::Tls;
+        listeners.iter().find(secure).map(|it| it.address.port())
+    };
+    let https = Https {
+        terms: Arc::clone(files.terms()),
+        port: live.https_port.or_else(own_port).unwrap_or_default(),
+    };
+    tasks.spawn(files.watch());
+    Ok(Some(https))
 }
 
 /// The demo app, when an upstream wants it, on a free port of this machine.

@@ -2,6 +2,7 @@
 
 mod assemble;
 
+mod entrance;
 mod site;
 mod worker;
 
@@ -10,6 +11,7 @@ mod curfew;
 mod control;
 
 mod admin;
+mod certificates;
 mod demo;
 mod keys;
 
@@ -33,7 +35,10 @@ use crate::{
     app::{admin::Admin, assemble::assemble, worker::Worker},
     clock::Clock,
     config::{Config, KeptError},
-    net::listen::bind,
+    net::{
+        listen::{Entrance, Listener, bind},
+        tls,
+    },
     store,
     token::KeysError,
 };
@@ -51,7 +56,7 @@ pub struct Deps {
 /// A running gateway.
 #[derive(Debug)]
 pub struct App {
-    addresses: Vec<SocketAddr>,
+    listeners: Vec<Listener>,
     admin: Option<SocketAddr>,
     stop: CancellationToken,
     abort: CancellationToken,
@@ -84,6 +89,9 @@ pub enum Error {
     /// The signing keys cannot be had.
     #[error(transparent)]
     Keys(#[from] KeysError),
+    /// Certificates or what belongs to them cannot be used; never empty.
+    #[error("{}", joined(.0))]
+    Tls(Vec<tls::Error>),
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] store::OpenError),
@@ -105,12 +113,8 @@ impl App {
             || available_parallelism().map_or(1, usize::from),
             usize::from,
         );
-        let (addresses, sockets) = listen(&config.fixed.listen, workers)?;
-        let admin = config
-            .fixed
-            .admin
-            .map(|address| listen(&[address], 1))
-            .transpose()?;
+        let (listeners, sockets) = listen(&config.fixed.listen, workers)?;
+        let admin = config.fixed.admin.map(bind_once).transpose()?;
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -121,25 +125,24 @@ impl App {
         let (plan, mut control) = runtime.block_on(assemble(
             config,
             deps,
+            &listeners,
             stop.clone(),
             abort.clone(),
             workers,
             ended,
         ))?;
-        if let Some((_, socket)) = &admin {
-            let socket = socket.iter().flatten().next().map(StdListener::try_clone);
-            if let Some(socket) = socket.transpose()? {
-                let listener = runtime.block_on(async { TcpListener::from_std(socket) })?;
-                let admin = Admin {
-                    metrics: plan.metrics.clone(),
-                    store: control.store.clone(),
-                    on_outage: plan.on_outage,
-                    stop: stop.clone(),
-                };
-                control
-                    .tasks
-                    .spawn_on(admin.serve(listener), runtime.handle());
-            }
+        let admin_address = admin.as_ref().map(StdListener::local_addr).transpose()?;
+        if let Some(socket) = admin {
+            let listener = runtime.block_on(async { TcpListener::from_std(socket) })?;
+            let admin = Admin {
+                metrics: plan.metrics.clone(),
+                store: control.store.clone(),
+                on_outage: plan.on_outage,
+                stop: stop.clone(),
+            };
+            control
+                .tasks
+                .spawn_on(admin.serve(listener), runtime.handle());
         }
         for sockets in sockets {
             let worker = Worker {
@@ -168,17 +171,17 @@ impl App {
             .name("control".to_owned())
             .spawn(move || runtime.block_on(control.run()))?;
         Ok(Self {
-            addresses,
-            admin: admin.and_then(|(addresses, _)| addresses.first().copied()),
+            listeners,
+            admin: admin_address,
             stop,
             abort,
             control,
         })
     }
 
-    /// Where clients connect.
-    pub fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
+    /// Where clients connect: in the clear first, then by TLS, then to be led there.
+    pub fn listeners(&self) -> &[Listener] {
+        &self.listeners
     }
 
     /// Where operators connect.
@@ -209,22 +212,36 @@ impl App {
 }
 
 /// Binds every address `workers` times: the addresses as they are, and each worker's sockets.
-type Bound = (Vec<SocketAddr>, Vec<Vec<StdListener>>);
+type Bound = (Vec<Listener>, Vec<Vec<(Entrance, StdListener)>>);
 
-fn listen(addresses: &[SocketAddr], workers: usize) -> Result<Bound, Error> {
-    let mut bound = Vec::with_capacity(addresses.len());
-    let mut by_worker: Vec<Vec<StdListener>> = (0..workers).map(|_| Vec::new()).collect();
-    for &address in addresses {
+fn listen(listeners: &[Listener], workers: usize) -> Result<Bound, Error> {
+    let mut bound = Vec::with_capacity(listeners.len());
+    let mut by_worker: Vec<Vec<_>> = (0..workers).map(|_| Vec::new()).collect();
+    for &Listener { address, entrance } in listeners {
         let failed = |source| Error::Listen { address, source };
         let sockets = bind(address, workers).map_err(failed)?;
         if let Some(first) = sockets.first() {
-            bound.push(first.local_addr().map_err(failed)?);
+            let address = first.local_addr().map_err(failed)?;
+            bound.push(Listener { address, entrance });
         }
         for (worker, socket) in by_worker.iter_mut().zip(sockets) {
-            worker.push(socket);
+            worker.push((entrance, socket));
         }
     }
     Ok((bound, by_worker))
+}
+
+/// One socket at `address`.
+fn bind_once(address: SocketAddr) -> Result<StdListener, Error> {
+    let failed = |source| Error::Listen { address, source };
+    let mut sockets = bind(address, 1).map_err(failed)?;
+    let none = || failed(io::ErrorKind::AddrNotAvailable.into());
+    sockets.pop().ok_or_else(none)
+}
+
+fn joined(errors: &[tls::Error]) -> String {
+    let each: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    each.join("; ")
 }
 
 /// Random bytes from the operating system.

@@ -15,6 +15,7 @@ use crate::{
     app::{App, Deps, Ending, Error},
     clock::Clock,
     config::{Advice, Config, MasterSecret},
+    net::listen::Entrance,
     observe::log,
     proxy::Server,
     sms,
@@ -91,8 +92,8 @@ impl Greeting {
 
     fn say(&self, app: &App, advice: &[Advice], out: &mut dyn Write) -> io::Result<()> {
         if self.format == log::Format::Json {
-            for address in app.addresses() {
-                tracing::info!(%address, admin = ?app.admin(), "listening");
+            for listener in app.listeners() {
+                tracing::info!(%listener, admin = ?app.admin(), "listening");
             }
             for warning in advice {
                 tracing::warn!("{warning}");
@@ -100,12 +101,16 @@ impl Greeting {
             return Ok(());
         }
         writeln!(out, "otp-gateway {}", env!("CARGO_PKG_VERSION"))?;
-        for address in app.addresses() {
-            writeln!(
-                out,
-                "  listening  http://{address}/  (login page: {})",
-                self.login
-            )?;
+        for listener in app.listeners() {
+            match listener.entrance {
+                Entrance::Plain | Entrance::Tls => {
+                    let login = &self.login;
+                    writeln!(out, "  listening  {listener}/  (login page: {login})")?;
+                }
+                Entrance::Redirect => {
+                    writeln!(out, "  listening  {listener}/  (leads to https)")?;
+                }
+            }
         }
         for upstream in &self.apps {
             writeln!(out, "  app        {upstream}")?;

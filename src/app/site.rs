@@ -9,7 +9,7 @@ use hyper::body::Incoming;
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 
 use crate::{
-    app::curfew::Curfew,
+    app::{curfew::Curfew, entrance::Https},
     auth::{self, AuthService},
     body::Body,
     clock::Clock,
@@ -21,12 +21,14 @@ use crate::{
         destination::{Destination, DestinationLayer, Map},
         dispatch::Dispatch,
         gate::{Browsers, Gate, Principal},
+        hsts::HstsLayer,
         identity::IdentityLayer,
         request_id::{Ids, RequestIdLayer},
+        wrong_door::{Entry, WrongDoorLayer},
     },
     net::{
         Limits,
-        peer::{Peer, TrustedProxies},
+        peer::{Peer, Scheme, TrustedProxies},
         timer::Timer,
     },
     observe::{
@@ -51,6 +53,10 @@ pub struct Plan {
     pub demo: Option<SocketAddr>,
     /// What a client connection may take.
     pub limits: Limits,
+    /// HTTPS, if anybody listens for it.
+    pub https: Option<Https>,
+    /// What browsers are told of coming back by HTTPS.
+    pub hsts: HstsLayer,
     /// Whose word about clients is taken.
     pub trusted: Arc<TrustedProxies>,
     /// How browsers are treated.
@@ -81,6 +87,7 @@ pub struct Site {
     destination: DestinationLayer,
     access_log: AccessLogLayer,
     lines: Option<Rc<Lines>>,
+    hsts: HstsLayer,
     authenticate: AuthenticateLayer,
     identity: IdentityLayer,
     auth: AuthService,
@@ -130,6 +137,7 @@ impl Site {
             destination: DestinationLayer::new(Arc::clone(&plan.map)),
             access_log: AccessLogLayer::new(shard, lines.clone()),
             lines,
+            hsts: plan.hsts.clone(),
             authenticate: AuthenticateLayer::required(gate),
             identity: plan.identity.clone(),
             auth: plan.auth.for_worker(),
@@ -155,8 +163,17 @@ impl Site {
     }
 
     /// What the requests of one connection pass, outermost first. Order is meaning:
-    pub fn door(&self, address: SocketAddr) -> impl Door {
-        let peer = Rc::new(Peer::new(address, &self.trusted));
+    pub fn door(&self, address: SocketAddr, entry: Entry) -> impl Door {
+        let scheme = match entry {
+            Entry::Open | Entry::ToHttps { .. } => Scheme::Http,
+            Entry::Secured(_) => Scheme::Https,
+        };
+        let peer = Rc::new(Peer::new(address, scheme, &self.trusted));
+        // What a trusted proxy was asked for is its own affair: it has certificates of its own.
+        let entry = match entry {
+            Entry::Secured(_) if peer.is_trusted => Entry::Open,
+            entry @ (Entry::Open | Entry::Secured(_) | Entry::ToHttps { .. }) => entry,
+        };
         let route = ServiceBuilder::new()
             // Refuses before a byte of the body is asked for, so nothing is uploaded in vain.
             .layer(self.authenticate.clone())
@@ -171,8 +188,12 @@ impl Site {
             .layer(ClientLayer::new(peer, Arc::clone(&self.trusted)))
             // Decides once where it goes. It refuses nothing itself, so that refusals are logged.
             .layer(self.destination.clone())
+            // Changes that where the connection is not for it, before it is logged.
+            .layer(WrongDoorLayer::new(entry))
             // Outside of all that may refuse.
             .layer(self.access_log.clone())
+            // Outside of all that answers.
+            .layer(self.hsts.clone())
             .service(Dispatch::new(auth, route))
     }
 

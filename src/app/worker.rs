@@ -12,10 +12,13 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    app::site::{Plan, Site},
+    app::{
+        entrance::{self, Entrances},
+        site::{Plan, Site},
+    },
     net::{
         conn,
-        listen::accept,
+        listen::{Entrance, accept},
         progress::Progress,
         timer::{TICK, Timer},
     },
@@ -24,8 +27,8 @@ use crate::{
 /// What one worker is given.
 #[derive(Debug)]
 pub struct Worker {
-    /// One socket per address.
-    pub sockets: Vec<StdListener>,
+    /// One socket per address, and what clients meet there.
+    pub sockets: Vec<(Entrance, StdListener)>,
     /// What the stacks are built from.
     pub plan: Arc<Plan>,
     /// Begins the ids of its requests; random.
@@ -56,9 +59,11 @@ impl Worker {
         let mut own = JoinSet::new();
         own.spawn_local(timer.clone().run());
         own.spawn_local(tick(Rc::clone(&site)));
-        for socket in self.sockets {
+        let entrances = Entrances::new(&self.plan);
+        for (entrance, socket) in self.sockets {
             let accepting = Accepting {
                 listener: TcpListener::from_std(socket)?,
+                entrance: entrances.at(entrance)?,
                 site: Rc::clone(&site),
                 timer: timer.clone(),
                 draining: Rc::clone(&draining),
@@ -96,6 +101,7 @@ impl Worker {
 /// Accepts the connections of one socket.
 struct Accepting {
     listener: TcpListener,
+    entrance: entrance::Entrance,
     site: Rc<Site>,
     timer: Timer,
     draining: Rc<Cell<bool>>,
@@ -116,10 +122,13 @@ impl Accepting {
                 Rc::clone(self.site.limits()),
                 Rc::clone(&self.draining),
             );
-            let door = self.site.door(address);
-            let limits = Rc::clone(self.site.limits());
+            let site = Rc::clone(&self.site);
+            let entrance = self.entrance.clone();
             let serving = self.connections.track_future(async move {
-                conn::serve(stream, door, progress, &limits).await;
+                if let Some((arrived, entry)) = entrance.let_in(stream, address, &progress).await {
+                    let door = site.door(address, entry);
+                    conn::serve(arrived, door, progress, site.limits()).await;
+                }
                 drop(place);
             });
             drop(spawn_local(serving));

@@ -68,7 +68,7 @@ fn request(config: &Config, method: &Method, url: &str) -> Option<Request<()>> {
         let public = config.live.auth.public_url.as_ref()?.parse::<Uri>().ok();
         public.and_then(|uri| uri.authority().map(Authority::to_string))
     };
-    let listen = || config.fixed.listen.first().map(ToString::to_string);
+    let listen = || config.fixed.listen.first().map(|it| it.address.to_string());
     let host = uri.authority().map(Authority::to_string);
     let host = host.or_else(own).or_else(listen)?;
     let target = uri.path_and_query().map_or("/", PathAndQuery::as_str);

@@ -1,14 +1,14 @@
 //! What works on a developer's machine and should not go into production.
 
-use std::net::SocketAddr;
-
 use crate::{
     config::{
         MasterSecret,
         document::Section,
         problem::{Advice, Problem, Reported},
         server::{Mode, Server},
+        url::Origin,
     },
+    net::listen::{Entrance, Listener},
     proxy::{self, UpstreamSpec},
     sms,
     store::Backend,
@@ -48,17 +48,9 @@ pub fn advice(root: &Section<'_>, subject: &Subject<'_>) -> Result<Vec<Advice>, 
 fn findings(root: &Section<'_>, subject: &Subject<'_>) -> Vec<Problem> {
     let section = root.section("server");
     let mut found = Vec::new();
-    let plain = subject
-        .server
-        .public_url
-        .as_ref()
-        .is_none_or(|url| !url.is_https());
-    if plain && subject.server.trusted_proxies.is_empty() {
-        found.push(section.problem(
-            "listen",
-            "phone numbers, codes and tokens travel in the clear",
-            Some("put TLS in front, name it in `trusted_proxies` or say `public_url = \"https://…\"`".to_owned()),
-        ));
+    if let Some(help) = travels_in_the_clear(subject.server) {
+        let what = "phone numbers, codes and tokens travel in the clear";
+        found.push(section.problem("listen", what, Some(help.to_owned())));
     }
     if let MasterSecret::Kept { file, .. } = &subject.server.secret {
         let what = format!(
@@ -90,10 +82,33 @@ fn findings(root: &Section<'_>, subject: &Subject<'_>) -> Vec<Problem> {
     found
 }
 
+/// What helps against it, if others can reach the gateway without TLS.
+fn travels_in_the_clear(server: &Server) -> Option<&'static str> {
+    if !server.trusted_proxies.is_empty() {
+        return None;
+    }
+    if server.tls.spec.is_none() {
+        let behind_tls = server.public_url.as_ref().is_some_and(Origin::is_https);
+        return (!behind_tls).then_some(
+            "listen in `[server.tls]`, or put TLS in front: name it in `trusted_proxies`, or say \
+             `public_url = \"https://…\"`",
+        );
+    }
+    let in_the_clear = |it: &Listener| it.entrance == Entrance::Plain && is_public(it);
+    server
+        .listen
+        .iter()
+        .any(in_the_clear)
+        .then_some("move the address to `redirect` in `[server.tls]`, which leads to HTTPS")
+}
+
+fn is_public(listener: &Listener) -> bool {
+    !listener.address.ip().to_canonical().is_loopback()
+}
+
 fn is_reached_by_others(server: &Server) -> bool {
-    let public = |address: &SocketAddr| !address.ip().to_canonical().is_loopback();
     server.mode == Mode::Production
         || server.public_url.is_some()
         || !server.trusted_proxies.is_empty()
-        || server.listen.iter().any(public)
+        || server.listen.iter().any(is_public)
 }

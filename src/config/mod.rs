@@ -24,6 +24,7 @@ mod secrets;
 mod server;
 mod state;
 mod test_numbers;
+mod tls;
 mod tokens;
 mod upstreams;
 
@@ -41,6 +42,8 @@ use std::{
     sync::Arc,
 };
 
+use http::HeaderValue;
+
 use crate::{
     auth,
     config::{
@@ -49,7 +52,7 @@ use crate::{
     },
     domain::route::Directory,
     edge::identity::Names,
-    net::{self, peer::TrustedProxies},
+    net::{self, listen::Listener, peer::TrustedProxies, tls::Spec as TlsSpec},
     observe::log,
     proxy::{Server, UpstreamSpec},
     sms, store,
@@ -69,7 +72,7 @@ pub struct Config {
 #[derive(Debug, PartialEq)]
 pub struct Fixed {
     /// Where clients connect; never empty.
-    pub listen: Vec<SocketAddr>,
+    pub listen: Vec<Listener>,
     /// Where operators connect, if anywhere.
     pub admin: Option<SocketAddr>,
     /// Threads that serve; `None` is one per core.
@@ -87,6 +90,12 @@ pub struct Fixed {
 pub struct Live {
     /// What a client connection may take.
     pub limits: net::Limits,
+    /// How TLS is spoken, where there is a listener for it.
+    pub tls: Option<TlsSpec>,
+    /// The port of HTTPS, if `public_url` tells; otherwise it is that of the first listener.
+    pub https_port: Option<u16>,
+    /// What browsers are told of coming back by HTTPS.
+    pub hsts: Option<HeaderValue>,
     /// Who may speak for others.
     pub trusted_proxies: Arc<TrustedProxies>,
     /// Whether there is a log line for every request.

@@ -1,18 +1,22 @@
 //! From a parsed file to the configuration: which section is read by whom, and what must agree between them.
 
-use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
-use crate::config::{
-    Config, Fixed, Flags, Live, Loaded,
-    advice::{Subject, advice},
-    document::{Document, Section},
-    identity::identity,
-    login::{self, Bases},
-    problem::{Problems, Reported},
-    routes::routes,
-    server, state,
-    tokens::{Tokens, tokens},
-    upstreams::upstreams,
+use crate::{
+    config::{
+        Config, Fixed, Flags, Live, Loaded,
+        advice::{Subject, advice},
+        document::{Document, Section},
+        identity::identity,
+        login::{self, Bases},
+        problem::{Problems, Reported},
+        routes::routes,
+        server, state,
+        tokens::{Tokens, tokens},
+        upstreams::upstreams,
+        url::Origin,
+    },
+    net::listen::{Entrance, Listener},
 };
 
 /// The whole of `document`, in which `flags` take the place of some keys.
@@ -56,7 +60,7 @@ pub fn read(root: &Section<'_>, flags: &Flags) -> Result<Loaded, Reported> {
 
     let server = server?;
     let (Tokens { spec, keys, .. }, sms, store, upstreams) = (tokens?, sms?, store?, upstreams?);
-    let advice = advice(
+    let mut advice = advice(
         root,
         &Subject {
             server: &server,
@@ -65,6 +69,8 @@ pub fn read(root: &Section<'_>, flags: &Flags) -> Result<Loaded, Reported> {
             upstreams: &upstreams,
         },
     )?;
+    advice.extend(server.tls.advice);
+    let public_url = server.public_url.as_ref();
     Ok(Loaded {
         config: Config {
             fixed: Fixed {
@@ -77,6 +83,9 @@ pub fn read(root: &Section<'_>, flags: &Flags) -> Result<Loaded, Reported> {
             },
             live: Live {
                 limits: server.limits,
+                https_port: public_url.and_then(Origin::https_port),
+                tls: server.tls.spec,
+                hsts: server.tls.hsts,
                 trusted_proxies: server.trusted_proxies,
                 access_log: server.access_log,
                 tokens: spec,
@@ -94,9 +103,12 @@ pub fn read(root: &Section<'_>, flags: &Flags) -> Result<Loaded, Reported> {
 
 /// Who issues tokens unless the file says otherwise: the address under which we are known.
 fn issuer(server: &server::Server) -> String {
-    let listen = server.listen.first().map(SocketAddr::to_string);
-    server.public_url.as_ref().map_or_else(
-        || format!("http://{}", listen.unwrap_or_default()),
-        ToString::to_string,
-    )
+    let secure = |listener: &&Listener| listener.entrance == Entrance::Tls;
+    let listener = server.listen.iter().find(secure);
+    let listener = listener.or(server.listen.first());
+    match (&server.public_url, listener) {
+        (Some(url), _) => url.to_string(),
+        (None, Some(listener)) => listener.to_string(),
+        (None, None) => String::new(),
+    }
 }

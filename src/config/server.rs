@@ -19,11 +19,16 @@ use crate::{
         master::MasterSecret,
         problem::Reported,
         secrets::secrets,
+        tls::{Tls, tls},
         units::Size,
         url::Origin,
-        value::{OneOrMany, Text, Value},
+        value::{Addresses, Text, Value},
     },
-    net::{self, peer::TrustedProxies},
+    net::{
+        self,
+        listen::{Entrance, Listener},
+        peer::TrustedProxies,
+    },
     observe::{access, log},
 };
 
@@ -33,7 +38,9 @@ pub struct Server {
     /// How much is forgiven.
     pub mode: Mode,
     /// Where clients connect; never empty.
-    pub listen: Vec<SocketAddr>,
+    pub listen: Vec<Listener>,
+    /// HTTPS.
+    pub tls: Tls,
     /// Where browsers find the gateway.
     pub public_url: Option<Origin>,
     /// What the gateway makes for itself is there.
@@ -65,7 +72,8 @@ const HOUR: Duration = Duration::from_hours(1);
 /// `[server]`; `listen` takes the place of the key if it is given.
 pub fn server(section: &Section<'_>, listen: Option<SocketAddr>) -> Result<Server, Reported> {
     let mode = section.read("mode", r#""development""#);
-    let written: Result<OneOrMany<_>, _> = section.read("listen", r#""127.0.0.1:8080""#);
+    let written = section.read::<Addresses>("listen", r#""127.0.0.1:8080""#);
+    let tls = tls(&section.section("tls"));
     let public_url = section.read("public_url", r#""""#);
     let data_dir: Result<PathBuf, _> = section.read("data_dir", r#""./data""#);
     let kept_in = data_dir.as_deref().unwrap_or(Path::new(""));
@@ -75,12 +83,15 @@ pub fn server(section: &Section<'_>, listen: Option<SocketAddr>) -> Result<Serve
     let access_log = section.read("access_log", "true");
     let limits = limits(&section.section("limits"));
 
+    let tls = tls?;
+    let plain = match listen {
+        Some(address) => vec![address],
+        None => written?.0,
+    };
     Ok(Server {
         mode: mode?,
-        listen: match listen {
-            Some(address) => vec![address],
-            None => written?.0,
-        },
+        listen: listeners(section, &plain, &tls)?,
+        tls,
         public_url: public_url?,
         secret: secret?,
         data_dir: data_dir?,
@@ -91,22 +102,49 @@ pub fn server(section: &Section<'_>, listen: Option<SocketAddr>) -> Result<Serve
     })
 }
 
+/// All addresses and what clients meet there.
+fn listeners(
+    section: &Section<'_>,
+    plain: &[SocketAddr],
+    tls: &Tls,
+) -> Result<Vec<Listener>, Reported> {
+    let doors = [
+        (Entrance::Plain, plain),
+        (Entrance::Tls, &*tls.listen),
+        (Entrance::Redirect, &*tls.redirect),
+    ];
+    let listeners = doors.into_iter().flat_map(|(entrance, addresses)| {
+        addresses
+            .iter()
+            .map(move |&address| Listener { address, entrance })
+    });
+    let listeners: Vec<_> = listeners.collect();
+    if listeners.is_empty() {
+        return Err(section.refuse("listen", "must not be empty", None));
+    }
+    Ok(listeners)
+}
+
 /// `[server.limits]`.
 fn limits(section: &Section<'_>) -> Result<net::Limits, Reported> {
+    let handshake = section.read_within("handshake", r#""10s""#, SECOND..=HOUR);
     let first_byte = section.read_within("first_byte", r#""10s""#, SECOND..=HOUR);
     let headers = section.read_within("headers", r#""10s""#, SECOND..=HOUR);
     let idle = section.read_within("idle", r#""75s""#, SECOND..=HOUR);
     let body_idle = section.read_within("body_idle", r#""30s""#, SECOND..=HOUR);
     let drain = section.read_within("drain", r#""30s""#, Duration::ZERO..=HOUR);
     let max_header = section.read_within("max_header", r#""32kb""#, Size(8 << 10)..=Size(1 << 20));
+    let max_handshakes = section.read_within("max_handshakes", "1000", 1..=1_000_000);
     let max_connections = section.read_within("max_connections", "10000", 1..=1_000_000);
     Ok(net::Limits {
+        handshake: handshake?,
         first_byte: first_byte?,
         headers: headers?,
         idle: idle?,
         body_idle: body_idle?,
         drain: drain?,
         max_header_bytes: max_header?.bytes(),
+        max_handshakes: max_handshakes?,
         max_connections: max_connections?,
     })
 }

@@ -2,12 +2,14 @@
 
 use super::*;
 use crate::{
+    net::listen::Entrance,
     secret::{Masters, Pseudonyms, Secret},
     store::redis::Roots,
 };
 
 mod problems;
 mod shown;
+mod tls;
 
 /// What a file called `gateway.toml` with this text leads to, in an environment of one variable.
 fn load(text: &str) -> Result<Loaded, Problems> {
@@ -23,13 +25,17 @@ fn config(text: &str) -> Config {
     load(text).expect("no problems").config
 }
 
+fn plain(address: &str) -> Listener {
+    Listener {
+        address: address.parse().expect("an address"),
+        entrance: Entrance::Plain,
+    }
+}
+
 #[test]
 fn an_empty_file_is_a_gateway_without_apps() {
     let Config { fixed, live } = config("");
-    assert_eq!(
-        fixed.listen,
-        ["127.0.0.1:8080".parse().expect("an address")]
-    );
+    assert_eq!(fixed.listen, [plain("127.0.0.1:8080")]);
     assert_eq!(fixed.admin, "127.0.0.1:9090".parse().ok());
     assert_eq!(
         fixed.secret,
@@ -54,7 +60,7 @@ fn a_flag_takes_the_place_of_what_the_file_says() {
     };
     let text = "server.listen = '127.0.0.1:1'\n[upstreams.app]\nservers = ['demo:', 'http://b']\n";
     let Config { fixed, live } = load_with(text, flags).expect("no problems").config;
-    assert_eq!(fixed.listen, ["0.0.0.0:80".parse().expect("an address")]);
+    assert_eq!(fixed.listen, [plain("0.0.0.0:80")]);
     assert_eq!(
         live.upstreams[0].servers,
         [Server::Http("app:3000".to_owned())]

@@ -42,6 +42,12 @@ impl Origin {
     pub fn is_https(&self) -> bool {
         self.scheme == "https"
     }
+
+    /// The port where browsers reach us over TLS, if they do.
+    pub fn https_port(&self) -> Option<u16> {
+        let port = Uri::from_str(&self.to_string()).ok()?.port_u16();
+        self.is_https().then(|| port.unwrap_or(443))
+    }
 }
 
 impl std::fmt::Display for Origin {

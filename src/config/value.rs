@@ -41,6 +41,10 @@ pub trait Bounded: Value + PartialOrd {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entries<T>(pub Vec<(String, T)>);
 
+/// Addresses to listen on; the only one may stand alone, and there may be none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Addresses(pub Vec<SocketAddr>);
+
 /// A list of which the only element may stand alone; never empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OneOrMany<T>(pub Vec<T>);
@@ -87,6 +91,19 @@ impl<T: Value> Value for OneOrMany<T> {
             return Err(item.refuse("must not be empty", None));
         }
         Ok(Self(many))
+    }
+}
+
+impl Value for Addresses {
+    fn read(item: &Item<'_>) -> Result<Self, Reported> {
+        let is_empty = item
+            .value()
+            .as_array()
+            .is_some_and(|array| array.is_empty());
+        if is_empty {
+            return Ok(Self(Vec::new()));
+        }
+        OneOrMany::read(item).map(|OneOrMany(addresses)| Self(addresses))
     }
 }
 

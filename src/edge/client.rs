@@ -60,11 +60,14 @@ impl ClientLayer {
             }
         }
         headers.insert(X_FORWARDED_FOR, self.peer.text.clone());
-        headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("http"));
+        headers.insert(
+            X_FORWARDED_PROTO,
+            HeaderValue::from_static(self.peer.scheme.as_str()),
+        );
         if let Some(host) = host {
             headers.insert(X_FORWARDED_HOST, host);
         }
-        Client::new(self.peer.ip, Scheme::Http)
+        Client::new(self.peer.ip, self.peer.scheme)
     }
 
     /// A trusted proxy speaks: its chain is read, and goes on with the proxy itself at its end.
@@ -77,7 +80,9 @@ impl ClientLayer {
             .join(", ");
         let scheme = match headers.get(X_FORWARDED_PROTO).map(HeaderValue::as_bytes) {
             Some(b"https") => Scheme::Https,
-            Some(_) | None => Scheme::Http,
+            Some(_) => Scheme::Http,
+            // It says nothing of its client, so its own connection must do.
+            None => self.peer.scheme,
         };
         let client = Client::new(self.trusted.client_behind(self.peer.ip, &chain), scheme);
         let longer = if chain.is_empty() {
@@ -141,10 +146,19 @@ mod tests {
     use super::*;
 
     fn identify(trusted: &[&str], lines: &[(&'static str, &str)]) -> (Client, HeaderMap) {
+        identify_over(Scheme::Http, trusted, lines)
+    }
+
+    fn identify_over(
+        scheme: Scheme,
+        trusted: &[&str],
+        lines: &[(&'static str, &str)],
+    ) -> (Client, HeaderMap) {
         let networks = trusted.iter().map(|n| n.parse().expect(n)).collect();
         let trusted = Arc::new(TrustedProxies::new(networks));
         let peer = Rc::new(Peer::new(
             "10.0.0.1:9".parse().expect("an address"),
+            scheme,
             &trusted,
         ));
         let mut headers = HeaderMap::new();
@@ -195,5 +209,19 @@ mod tests {
         );
         assert_eq!(headers["x-forwarded-for"], "6.6.6.6, 203.0.113.9, 10.0.0.1");
         assert_eq!(headers["x-forwarded-proto"], "https");
+    }
+
+    #[test]
+    fn what_came_over_tls_is_https_unless_a_trusted_proxy_knows_better() {
+        let over_tls = |trusted: &[&str], lines: &[(&'static str, &str)]| {
+            let (client, headers) = identify_over(Scheme::Https, trusted, lines);
+            assert_eq!(headers["x-forwarded-proto"], client.scheme.as_str());
+            client.scheme
+        };
+        let told = [("x-forwarded-proto", "http")];
+        assert_eq!(over_tls(&[], &[]), Scheme::Https);
+        assert_eq!(over_tls(&[], &told), Scheme::Https);
+        assert_eq!(over_tls(&["10.0.0.0/8"], &[]), Scheme::Https);
+        assert_eq!(over_tls(&["10.0.0.0/8"], &told), Scheme::Http);
     }
 }

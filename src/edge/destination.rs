@@ -21,7 +21,8 @@ use crate::{
     reject::{Code, Reject},
 };
 
-/// Where a request goes. Carried in its extensions; made by [`DestinationLayer`] alone.
+/// Where a request goes. Carried in its extensions; made by [`DestinationLayer`], and refused after
+/// that by [`super::wrong_door`] alone.
 #[derive(Debug, Clone)]
 pub enum Destination {
     /// To the gateway's own endpoints.

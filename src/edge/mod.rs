@@ -5,7 +5,9 @@
 //! | [`request_id`] | the peer | `X-Request-Id` of request and response |
 //! | [`client`] | the peer, `X-Forwarded-*` | [`crate::net::peer::Client`], `X-Forwarded-*` |
 //! | [`destination`] | target, `Host`, method | [`destination::Destination`], the canonical path |
+//! | [`wrong_door`] | `Host`, the connection's certificate | the destination, where it is another one |
 //! | [`access_log`] | all of the above | one line and the metrics, when the answer has ended |
+//! | [`hsts`] | the client's scheme | `Strict-Transport-Security` of the response |
 //! | [`dispatch`] | the destination | nothing: refuses, or hands on to the auth service or a route |
 //! | [`authenticate`] | the route's access, the token | [`gate::Principal`] |
 //! | [`identity`] | the principal | the identity headers, after taking away all that look like them |
@@ -19,7 +21,11 @@ pub mod client;
 
 pub mod destination;
 
+pub mod wrong_door;
+
 pub mod access_log;
+
+pub mod hsts;
 
 pub mod dispatch;
 

@@ -168,10 +168,14 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::peer::TrustedProxies;
+    use crate::net::peer::{Scheme, TrustedProxies};
 
     fn layer(trusted: &TrustedProxies) -> RequestIdLayer {
-        let peer = Peer::new("10.0.0.1:9".parse().expect("an address"), trusted);
+        let peer = Peer::new(
+            "10.0.0.1:9".parse().expect("an address"),
+            Scheme::Http,
+            trusted,
+        );
         RequestIdLayer::new(Rc::new(Ids::new(0xabc)), Rc::new(peer))
     }
 

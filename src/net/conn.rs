@@ -1,4 +1,4 @@
-//! One client connection: HTTP/1.1 or HTTP/2 in the clear, its deadlines, its graceful end; knows nothing of what is served.
+//! One client connection: HTTP/1.1 or HTTP/2, its deadlines, its graceful end; knows nothing of what is served.
 
 use std::{
     cell::{Cell, RefCell},
@@ -26,7 +26,9 @@ use tower::Service;
 use crate::net::{
     Limits,
     progress::{InFlight, Progress, Version},
+    socket::Socket,
     stream::Streams,
+    tls::Secured,
     watched::Watched,
 };
 
@@ -43,32 +45,24 @@ const MAX_STREAMS: u32 = 100;
 ///
 /// `service` is called without asking `poll_ready` first: the gateway's layers hold no
 /// back-pressure in them, they are always ready.
-pub async fn serve<S, B>(mut stream: TcpStream, service: S, progress: Rc<Progress>, limits: &Limits)
+pub async fn serve<S, B>(arrived: Arrived, service: S, progress: Rc<Progress>, limits: &Limits)
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + 'static,
     S::Future: 'static,
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
-    let begun = {
-        let mut opening = pin!(read_opening(&mut stream));
-        poll_fn(|cx| {
-            if let Poll::Ready(read) = opening.as_mut().poll(cx) {
-                return Poll::Ready(read.ok());
-            }
-            // Who has said nothing yet loses nothing when the gateway stops.
-            if progress.is_draining() {
-                return Poll::Ready(None);
-            }
-            progress.poll_broken(cx).map(|()| None)
-        })
-        .await
+    let (version, socket) = match arrived {
+        // What was agreed on holds: nothing the client sends makes it another protocol.
+        Arrived::Secured(Secured {
+            version, stream, ..
+        }) => (version, Socket::Tls(stream)),
+        Arrived::Plain(stream) => match listen(stream, &progress).await {
+            Some((version, stream)) => (version, Socket::Plain(stream)),
+            None => return,
+        },
     };
-    let Some((version, first)) = begun else {
-        return;
-    };
-    progress.speaks(version);
-    let io = TokioIo::new(Watched::new(stream, first, Rc::clone(&progress)));
+    let io = TokioIo::new(socket);
     let service = Tracked {
         service: RefCell::new(service),
         progress: Rc::clone(&progress),
@@ -101,6 +95,35 @@ where
     }
 }
 
+/// A connection that HTTP has not been spoken on yet.
+#[derive(Debug)]
+pub enum Arrived {
+    /// In the clear, as it was accepted.
+    Plain(TcpStream),
+    /// After its TLS handshake.
+    Secured(Secured),
+}
+
+/// Waits until a client in the clear has said enough to know its protocol.
+async fn listen(mut stream: TcpStream, progress: &Rc<Progress>) -> Option<(Version, Watched)> {
+    let (version, first) = {
+        let mut opening = pin!(read_opening(&mut stream));
+        poll_fn(|cx| {
+            if let Poll::Ready(read) = opening.as_mut().poll(cx) {
+                return Poll::Ready(read.ok());
+            }
+            // Who has said nothing yet loses nothing when the gateway stops.
+            if progress.is_draining() {
+                return Poll::Ready(None);
+            }
+            progress.poll_broken(cx).map(|()| None)
+        })
+        .await?
+    };
+    progress.speaks(version);
+    Some((version, Watched::new(stream, first, Rc::clone(progress))))
+}
+
 /// Reads until it is clear which protocol the client speaks. What was read goes on to the parser.
 async fn read_opening(stream: &mut TcpStream) -> io::Result<(Version, BytesMut)> {
     let mut first = BytesMut::with_capacity(FIRST_READ);
@@ -123,7 +146,7 @@ trait Drain: Future {
     fn drain(self: Pin<&mut Self>);
 }
 
-impl<S, B> Drain for http1::Connection<TokioIo<Watched>, Tracked<S>>
+impl<S, B> Drain for http1::Connection<TokioIo<Socket>, Tracked<S>>
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
     B: Body<Data = Bytes> + 'static,
@@ -134,7 +157,7 @@ where
     }
 }
 
-impl<S, B> Drain for http2::Connection<TokioIo<Watched>, Tracked<S>, Streams>
+impl<S, B> Drain for http2::Connection<TokioIo<Socket>, Tracked<S>, Streams>
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + 'static,
     S::Future: 'static,
@@ -165,8 +188,12 @@ impl<C: Drain<Output = hyper::Result<()>>> Future for Serving<C> {
             *this.told_to_end = true;
             this.conn.as_mut().drain();
         }
-        if this.progress.poll_broken(cx).is_ready() {
-            return Poll::Ready(());
+        while this.progress.poll_broken(cx).is_ready() {
+            if *this.told_to_end || !this.progress.takes_leave() {
+                return Poll::Ready(());
+            }
+            *this.told_to_end = true;
+            this.conn.as_mut().drain();
         }
         if let Err(error) = ready!(this.conn.poll(cx)) {
             tracing::debug!(%error, "a client connection ended badly");

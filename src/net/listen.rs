@@ -1,7 +1,7 @@
 //! Listening sockets: one per worker on the same address, so that the kernel spreads connections and no worker waits for another.
 
 use std::{
-    io,
+    fmt, io,
     net::{SocketAddr, TcpListener as StdListener},
     time::Duration,
 };
@@ -12,11 +12,42 @@ use tokio::{
     time::sleep,
 };
 
+/// An address where clients connect, and what they meet there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listener {
+    /// Where.
+    pub address: SocketAddr,
+    /// What.
+    pub entrance: Entrance,
+}
+
+/// What clients meet at an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entrance {
+    /// HTTP in the clear.
+    Plain,
+    /// HTTP over TLS.
+    Tls,
+    /// HTTP in the clear that only leads to HTTPS.
+    Redirect,
+}
+
 /// Connections the kernel keeps for us while a worker is busy.
 const BACKLOG: i32 = 4096;
 
 /// How long to wait after the process ran out of file descriptors: until some connection ends.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(50);
+
+/// As a URL of what is there.
+impl fmt::Display for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = match self.entrance {
+            Entrance::Plain | Entrance::Redirect => "http",
+            Entrance::Tls => "https",
+        };
+        write!(f, "{scheme}://{}", self.address)
+    }
+}
 
 /// Binds `count` sockets to one address (`SO_REUSEPORT`); port 0 becomes the same free port for all.
 /// They are non-blocking, ready for a runtime that need not exist yet.

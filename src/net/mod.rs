@@ -2,8 +2,11 @@
 
 pub mod listen;
 
+pub mod tls;
+
 pub mod conn;
 pub mod progress;
+mod socket;
 mod stream;
 pub mod timer;
 mod watched;
@@ -20,7 +23,9 @@ use std::time::Duration;
 /// How long and how much a client connection may take.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Until the first byte of a connection.
+    /// Until a TLS handshake is over.
+    pub handshake: Duration,
+    /// Until the first byte of a connection, or of what comes after its handshake.
     pub first_byte: Duration,
     /// From the first to the last byte of a request head.
     pub headers: Duration,
@@ -32,6 +37,8 @@ pub struct Limits {
     pub drain: Duration,
     /// Bytes of a request head, at least 8 KiB.
     pub max_header_bytes: usize,
+    /// TLS handshakes one worker holds at once; a further one pushes out the oldest.
+    pub max_handshakes: usize,
     /// Connections one worker holds at once; further ones wait in the kernel's queue.
     pub max_connections: usize,
 }

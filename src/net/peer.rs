@@ -31,6 +31,8 @@ pub struct Peer {
     pub ip: IpAddr,
     /// The same, as it is written into headers.
     pub text: HeaderValue,
+    /// How it reached us.
+    pub scheme: Scheme,
     /// Whether it may speak for others: it is one of `server.trusted_proxies`.
     pub is_trusted: bool,
 }
@@ -69,14 +71,15 @@ impl Client {
 }
 
 impl Peer {
-    /// The peer at `address`.
-    pub fn new(address: SocketAddr, trusted: &TrustedProxies) -> Self {
+    /// The peer at `address`, which reached us by `scheme`.
+    pub fn new(address: SocketAddr, scheme: Scheme, trusted: &TrustedProxies) -> Self {
         let ip = address.ip().to_canonical();
         Self {
             ip,
             // An address is written in digits, letters, dots and colons.
             text: HeaderValue::from_str(&ip.to_string())
                 .unwrap_or(HeaderValue::from_static("unknown")),
+            scheme,
             is_trusted: trusted.contains(ip),
         }
     }
@@ -176,8 +179,8 @@ mod tests {
     #[test]
     fn a_mapped_address_does_not_slip_past_the_list() {
         let address = "[::ffff:10.0.0.1]:9".parse().expect("an address");
-        assert!(Peer::new(address, &trusting(&["10.0.0.0/8"])).is_trusted);
-        assert!(!Peer::new(address, &TrustedProxies::default()).is_trusted);
+        assert!(Peer::new(address, Scheme::Http, &trusting(&["10.0.0.0/8"])).is_trusted);
+        assert!(!Peer::new(address, Scheme::Http, &TrustedProxies::default()).is_trusted);
     }
 
     proptest! {

@@ -4,6 +4,7 @@ use std::{
     cell::Cell,
     rc::Rc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use crate::net::{
@@ -30,13 +31,15 @@ pub struct Progress {
 pub enum Version {
     /// HTTP/1.0 or 1.1.
     Http1,
-    /// HTTP/2 with prior knowledge (RFC 9113 §3.3).
+    /// HTTP/2 with prior knowledge (RFC 9113 §3.3), or agreed on in TLS.
     Http2,
 }
 
 /// A stretch of a connection's life that has a deadline of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
+    /// TLS is being agreed on.
+    Handshake,
     /// Nothing has come yet.
     Opening,
     /// Between requests.
@@ -47,7 +50,12 @@ pub enum Phase {
     Busy,
     /// An answer waits for the client to take more of it.
     Stalled,
+    /// The client is told that the connection ends.
+    Leaving,
 }
+
+/// How long that may take: a few bytes to somebody who has been silent for long.
+const LEAVE: Duration = Duration::from_secs(1);
 
 /// How many times the pause between two pieces a client may take for one piece of an answer. One
 /// can be hundreds of kilobytes, of which a slow client takes little by little; a socket shows that, the
@@ -75,6 +83,17 @@ impl Progress {
         })
     }
 
+    /// The client is expected to speak TLS first.
+    pub fn shakes_hands(&self) {
+        self.enter(Phase::Handshake);
+    }
+
+    /// TLS is agreed on, and so is what will be spoken, of which nothing has come yet.
+    pub fn secured(&self, version: Version) {
+        self.version.set(version);
+        self.enter(Phase::Opening);
+    }
+
     /// The client's protocol is known. An HTTP/2 client may be silent from now on, an HTTP/1
     /// client is in the middle of a request head.
     pub fn speaks(&self, version: Version) {
@@ -89,8 +108,13 @@ impl Progress {
     /// head, so that a client cannot prolong it byte by byte. HTTP/2 frames are no request heads
     /// (a PING is none), so there the idle deadline stays.
     pub fn received(&self) {
-        if self.phase.get() == Phase::Idle && self.version.get() == Version::Http1 {
-            self.enter(Phase::Head);
+        let phase = self.phase.get();
+        match self.version.get() {
+            Version::Http1 if matches!(phase, Phase::Opening | Phase::Idle) => {
+                self.enter(Phase::Head);
+            }
+            Version::Http2 if phase == Phase::Opening => self.enter(Phase::Idle),
+            Version::Http1 | Version::Http2 => {}
         }
     }
 
@@ -103,8 +127,9 @@ impl Progress {
 
     /// The client takes nothing at the moment.
     pub fn stalled(&self) {
-        if self.phase.get() != Phase::Stalled {
-            self.enter(Phase::Stalled);
+        match self.phase.get() {
+            Phase::Handshake | Phase::Stalled | Phase::Leaving => {}
+            Phase::Opening | Phase::Idle | Phase::Head | Phase::Busy => self.enter(Phase::Stalled),
         }
     }
 
@@ -134,6 +159,21 @@ impl Progress {
         self.draining.get()
     }
 
+    /// The connection must go at once, whatever its deadline.
+    pub fn give_up(&self) {
+        self.alarm.ring();
+    }
+
+    /// Whether there is time to end in order when the current phase has lasted too long: between two
+    /// requests nobody is in trouble, and the client had better be told.
+    pub fn takes_leave(&self) -> bool {
+        let is_idle = self.phase.get() == Phase::Idle;
+        if is_idle {
+            self.enter(Phase::Leaving);
+        }
+        is_idle
+    }
+
     /// Ready when the current phase has lasted too long and the connection must go.
     pub fn poll_broken(&self, cx: &mut Context<'_>) -> Poll<()> {
         ready!(self.alarm.poll_due(cx));
@@ -152,10 +192,12 @@ impl Progress {
     fn enter(&self, phase: Phase) {
         self.phase.set(phase);
         match phase {
+            Phase::Handshake => self.alarm.set(self.limits.handshake),
             Phase::Opening => self.alarm.set(self.limits.first_byte),
             Phase::Idle => self.alarm.set(self.limits.idle),
             Phase::Head => self.alarm.set(self.limits.headers),
             Phase::Stalled => self.alarm.set(self.limits.body_idle),
+            Phase::Leaving => self.alarm.set(LEAVE),
             // Bounded by the deadlines of the app's answer and of the request's body.
             Phase::Busy => self.alarm.lift(),
         }

@@ -8,7 +8,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use crate::observe::{http::HttpMetrics, readings::Readings};
+use crate::observe::{http::HttpMetrics, readings::Readings, tls::TlsMetrics};
 
 /// Every metric of this process. Clones count into the same place.
 #[derive(Clone)]
@@ -16,6 +16,7 @@ pub struct Metrics {
     registry: Arc<Registry>,
     http: HttpMetrics,
     readings: Readings,
+    tls: TlsMetrics,
     sends: Family<ResultLabel, Counter>,
     answers: Family<ResultLabel, Counter>,
     refreshes: Family<ResultLabel, Counter>,
@@ -107,10 +108,13 @@ impl Metrics {
         registry.register_collector(Box::new(http.clone()));
         let readings = Readings::default();
         registry.register_collector(Box::new(readings.clone()));
+        let tls = TlsMetrics::default();
+        registry.register_collector(Box::new(tls.clone()));
         Self {
             registry: Arc::new(registry),
             http,
             readings,
+            tls,
             sends,
             answers,
             refreshes,
@@ -128,6 +132,11 @@ impl Metrics {
     /// Where others show figures of their own.
     pub const fn readings(&self) -> &Readings {
         &self.readings
+    }
+
+    /// What is told of TLS.
+    pub const fn tls(&self) -> &TlsMetrics {
+        &self.tls
     }
 
     /// Counts a request for a code.

@@ -10,4 +10,6 @@ pub mod metrics;
 
 pub mod http;
 
+pub mod tls;
+
 pub mod readings;

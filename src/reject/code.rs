@@ -6,6 +6,7 @@ use http::StatusCode;
 /// part of the public contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Code {
+    HttpsRequired,
     InvalidJson,
     InvalidRequestTarget,
     InvalidOtp,
@@ -23,6 +24,7 @@ pub enum Code {
     RequestTimeout,
     BodyTooLarge,
     UnsupportedMediaType,
+    MisdirectedRequest,
     ValidationFailed,
     RateLimited,
     HeadersTooLarge,
@@ -36,7 +38,8 @@ pub enum Code {
 
 impl Code {
     /// Every code, for documentation and tests.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 28] = [
+        Self::HttpsRequired,
         Self::InvalidJson,
         Self::InvalidRequestTarget,
         Self::InvalidOtp,
@@ -54,6 +57,7 @@ impl Code {
         Self::RequestTimeout,
         Self::BodyTooLarge,
         Self::UnsupportedMediaType,
+        Self::MisdirectedRequest,
         Self::ValidationFailed,
         Self::RateLimited,
         Self::HeadersTooLarge,
@@ -80,6 +84,12 @@ impl Code {
         const DENIED: &str = "http_request_denied";
         const BROKEN: &str = "http_request_error";
         match self {
+            Self::HttpsRequired => (
+                StatusCode::PERMANENT_REDIRECT,
+                "https_required",
+                "This is spoken over HTTPS alone",
+                DENIED,
+            ),
             Self::InvalidJson => (
                 StatusCode::BAD_REQUEST,
                 "invalid_json",
@@ -180,6 +190,12 @@ impl Code {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "unsupported_media_type",
                 "The media type is not supported",
+                DENIED,
+            ),
+            Self::MisdirectedRequest => (
+                StatusCode::MISDIRECTED_REQUEST,
+                "misdirected_request",
+                "The request came on the wrong connection",
                 DENIED,
             ),
             Self::ValidationFailed => (

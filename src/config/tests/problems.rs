@@ -380,7 +380,7 @@ const TOY: &str = "[server]\nlisten = '0.0.0.0:80'\n[store]\nurl = 'memory:'\n[u
 
 const TOY_ADVICE: [&str; 5] = [
     "gateway.toml:2:10: server.listen: phone numbers, codes and tokens travel in the clear\n  \
-     help: put TLS in front, name it in `trusted_proxies` or say `public_url = \"https://…\"`",
+     help: listen in `[server.tls]`, or put TLS in front: name it in `trusted_proxies`, or say `public_url = \"https://…\"`",
     "gateway.toml:1:1: server.secret: the master secret is made by the first run and kept in ./data/master.secret\n  \
      help: `secret = { file = \"PATH\" }` takes one that you keep safe",
     "gateway.toml:4:7: store.url: every session is lost when the gateway stops\n  help: \"embedded:\" keeps them",

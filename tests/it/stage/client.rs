@@ -9,7 +9,7 @@ use hyper::{body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
     time::timeout,
 };
@@ -78,6 +78,11 @@ impl Call {
         self.header("x-forwarded-for", ip)
     }
 
+    /// Where it goes.
+    pub const fn to(&self) -> SocketAddr {
+        self.to
+    }
+
     /// Sends it on a connection of its own.
     pub async fn send(self) -> Answer {
         Connection::open(self.to).await.send(self).await
@@ -114,11 +119,18 @@ impl Call {
 impl Connection {
     /// A new connection to the gateway, which stays with whichever worker took it.
     pub async fn open(to: SocketAddr) -> Self {
-        let open = async {
-            let stream = TcpStream::connect(to).await.expect("a connection");
-            http1::handshake(TokioIo::new(stream)).await.expect("HTTP")
-        };
-        let (sender, connection) = timeout(PATIENCE, open).await.expect("a connection in time");
+        let stream = timeout(PATIENCE, TcpStream::connect(to)).await;
+        let stream = stream.expect("a connection in time");
+        Self::over(stream.expect("a connection")).await
+    }
+
+    /// Speaks HTTP/1.1 over `stream`.
+    pub async fn over<S>(stream: S) -> Self
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let handshake = http1::handshake(TokioIo::new(stream)).await;
+        let (sender, connection) = handshake.expect("HTTP");
         // It ends with the sender.
         tokio::spawn(connection);
         Self(sender)

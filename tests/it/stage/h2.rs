@@ -7,7 +7,12 @@ use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
 use hyper::{body::Incoming, client::conn::http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::{net::TcpStream, task::JoinHandle, time::timeout};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    task::JoinHandle,
+    time::timeout,
+};
 
 use super::{PATIENCE, client::Answer};
 
@@ -22,6 +27,14 @@ impl H2 {
     /// Connects; the task ends with the connection.
     pub async fn to(address: SocketAddr) -> (Self, JoinHandle<hyper::Result<()>>) {
         let stream = TcpStream::connect(address).await.expect("a connection");
+        Self::over(stream).await
+    }
+
+    /// Speaks HTTP/2 over `stream`.
+    pub async fn over<S>(stream: S) -> (Self, JoinHandle<hyper::Result<()>>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         // Small windows, and room for many streams in that of the connection.
         let (sender, connection) = http2::Builder::new(TokioExecutor::new())
             .initial_stream_window_size(1 << 16)

@@ -6,8 +6,10 @@ pub mod client;
 pub mod h2;
 pub mod inbox;
 pub mod jwt;
+pub mod papers;
 pub mod program;
 pub mod redis;
+pub mod tls;
 pub mod upstream;
 pub mod wire;
 
@@ -31,8 +33,10 @@ use self::{
 /// A gateway and everything around it. Dropping it stops the gateway.
 pub struct Stage {
     app: Option<App>,
-    /// Where clients connect.
+    /// Where clients connect in the clear.
     pub address: SocketAddr,
+    /// All addresses: in the clear, by TLS, to be led there.
+    pub addresses: Vec<SocketAddr>,
     /// Where operators connect.
     pub admin: SocketAddr,
     /// The app behind the gateway.
@@ -64,6 +68,12 @@ const START: Timestamp = Timestamp::from_secs(1_900_000_000);
 /// The setting that puts a trusted proxy in front: this very machine, which speaks for every client
 /// that [`client::Call::sent_from`] names.
 pub const BEHIND_A_PROXY: &str = "server.trusted_proxies = [\"127.0.0.1\"]";
+
+/// The setting that adds an address for HTTPS; its certificates are further ones.
+pub const HTTPS: &str = "server.tls.listen = \"127.0.0.1:0\"";
+
+/// The setting that adds an address that only leads there.
+pub const REDIRECT: &str = "server.tls.redirect = \"127.0.0.1:0\"";
 
 /// Where [`Stage::settle`] sends its message.
 const SENTINEL: &str = "+14155559999";
@@ -124,8 +134,11 @@ impl Stage {
             .await
             .expect("no panic")
             .unwrap_or_else(|error| panic!("{error}"));
+        let listeners = app.listeners().iter();
+        let addresses: Vec<_> = listeners.map(|listener| listener.address).collect();
         Self {
-            address: app.addresses()[0],
+            address: addresses[0],
+            addresses,
             admin: app.admin().expect("an admin listener"),
             app: Some(app),
             upstream,
@@ -155,6 +168,16 @@ impl Stage {
     /// Lets the gateway's time pass.
     pub fn pass(&self, span: Duration) {
         self.clock.advance(span);
+    }
+
+    /// Where HTTPS is spoken, by [`HTTPS`].
+    pub fn https(&self) -> SocketAddr {
+        self.addresses[1]
+    }
+
+    /// Where clients are led there, by [`REDIRECT`].
+    pub fn redirect(&self) -> SocketAddr {
+        self.addresses[2]
     }
 
     pub fn get(&self, path: &str) -> Call {

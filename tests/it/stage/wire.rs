@@ -81,6 +81,11 @@ impl Wire {
         Self::new(TcpStream::connect(address).await.expect("a connection"))
     }
 
+    /// The connection itself, of which nothing has been read.
+    pub fn into_stream(self) -> TcpStream {
+        self.stream
+    }
+
     pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.try_send(bytes).await.expect("to be heard");
     }

@@ -69,7 +69,8 @@ impl Papers {
     }
 }
 
-fn openssl(dir: &Path, words: &str) {
+/// Runs openssl in `dir`.
+pub fn openssl(dir: &Path, words: &str) {
     let done = Command::new("openssl")
         .args(words.split_whitespace())
         .current_dir(dir)
