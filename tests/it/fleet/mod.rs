@@ -42,7 +42,7 @@ impl Fleet {
         };
         for number in 0..SIZE {
             let gateway = fleet.gateway(number, settings).await;
-            fleet.world.moved(number, gateway.addresses()[0]);
+            fleet.world.moved(number, gateway.listeners()[0].address);
             fleet.gateways.push(gateway);
         }
         fleet
@@ -56,7 +56,7 @@ impl Fleet {
             self.gateways[number].stop();
             // In its place, so that the one that has stopped can be waited for.
             let started = self.gateway(number, settings).await;
-            let address = started.addresses()[0];
+            let address = started.listeners()[0].address;
             let stopped = std::mem::replace(&mut self.gateways[number], started);
             let ending = spawn_blocking(|| stopped.wait()).await.expect("no panic");
             assert_eq!(ending, Ending::Asked);
