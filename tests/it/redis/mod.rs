@@ -11,6 +11,8 @@ mod lines;
 
 mod failover;
 
+mod fire;
+
 use std::{
     sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
