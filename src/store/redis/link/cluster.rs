@@ -1,28 +1,24 @@
-//! The servers of a cluster as one worker knows them, kept up to date by what they say; sends no verbs.
+//! A cluster: which of its connections a group needs, and when to look again who has what; sends no verbs.
 
 use std::{
-    collections::HashMap,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use arc_swap::ArcSwap;
-use tokio::time::Instant;
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout},
+};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     connection::Connection,
     dial::{Dialer, Place},
     greeting::Expected,
-    health::{Health, Notices},
+    health::Notices,
     master::Master,
-    pool::Pool,
-    race::first_of,
-    refusal::{NoConnection, Refusal},
-    route::Route,
-    slots::Slots,
+    members::Members,
+    refusal::NoConnection,
     verb::Verb,
 };
 use crate::store::{
@@ -30,81 +26,75 @@ use crate::store::{
     redis::{group::Group, url::Address},
 };
 
-/// The servers of a cluster.
+/// A cluster, as one worker uses it.
 #[derive(Debug)]
 pub struct Cluster {
-    /// Whom to ask when nobody else answers.
-    seeds: Vec<Address>,
-    dialer: Arc<Dialer>,
-    notices: Arc<Notices>,
-    slots: ArcSwap<Slots>,
-    /// One for each server that has groups.
-    pools: Mutex<HashMap<Address, Arc<Pool>>>,
-    /// Held by whoever is asking who has what: one at a time, and when it was last asked.
-    asking: tokio::sync::Mutex<Option<Instant>>,
-    /// With whom to begin.
-    turn: AtomicUsize,
+    members: Arc<Members>,
+    search: Mutex<Search>,
+    /// How many searches have ended.
+    ended: watch::Sender<u64>,
 }
 
-/// However many verbs are in doubt, they do not ask more often than this.
-const BETWEEN_QUESTIONS: Duration = Duration::from_millis(100);
+/// The last search for who has what. It is nobody's, so that no deadline ends it half-way, and
+/// there is one at a time, however many verbs are in doubt.
+#[derive(Debug, Default)]
+struct Search {
+    begun: Option<Instant>,
+    task: Option<AbortOnDropHandle<()>>,
+}
+
+/// Searches begin no closer together than this, and no verb waits for one for longer: the answer
+/// of a server that is well takes a hundredth of it.
+const SEARCH: Duration = Duration::from_millis(100);
 
 impl Cluster {
     /// The one that `seeds` belong to.
     pub fn new(seeds: Vec<Address>, dialer: Arc<Dialer>, notices: Arc<Notices>) -> Self {
+        let (ended, _) = watch::channel(0);
         Self {
-            seeds,
-            dialer,
-            notices,
-            slots: ArcSwap::default(),
-            pools: Mutex::default(),
-            asking: tokio::sync::Mutex::default(),
-            turn: AtomicUsize::new(0),
+            members: Arc::new(Members::new(seeds, dialer, notices)),
+            search: Mutex::default(),
+            ended,
         }
     }
 
     /// Looks who has what, and connects to one who has something.
     pub async fn probe(&self) -> Result<(Connection, Group), NoConnection> {
-        let slots = self.learn(None).await?;
+        let slots = self.members.learn(None).await?;
         let with_owner = |group| Some((group, slots.owner(group)?));
-        let (group, owner) = Group::all().find_map(with_owner).ok_or_else(no_masters)?;
+        let (group, owner) = Group::all().find_map(with_owner).ok_or_else(no_owner)?;
         let place = Place::Tcp(owner.clone());
-        let connection = self.dialer.connect(&place, Expected::Master).await?;
+        let dialer = self.members.dialer();
+        let connection = dialer.connect(&place, Expected::Master).await?;
         Ok((connection, group))
     }
 
     /// The servers that have groups, by the latest word.
     pub async fn masters(&self) -> Result<Vec<Master>, NoConnection> {
-        let slots = self.learn(None).await?;
-        let master = |(address, _)| {
-            let dialer = Arc::clone(&self.dialer);
-            Master::new(dialer, Place::Tcp(address))
-        };
+        let slots = self.members.learn(None).await?;
+        let dialer = self.members.dialer();
+        let master = |(address, _)| Master::new(Arc::clone(dialer), Place::Tcp(address));
         Ok(slots.masters().into_iter().map(master).collect())
     }
 
     /// A connection to the server that has `group`.
     pub async fn owner(&self, group: Group, verb: &mut Verb) -> Result<Connection, Error> {
         loop {
-            let owner = self.slots.load().owner(group).cloned();
-            let why = match &owner {
-                Some(owner) => {
-                    let pool = self.pool(owner);
-                    match verb.prepare(pool.connection(Duration::ZERO)).await? {
-                        Ok(connection) => return Ok(connection),
-                        Err(why) => why,
-                    }
-                }
-                None => no_masters().to_string().into(),
+            let owner = self.members.owner(group);
+            let pool = owner.as_ref().map(|owner| self.members.pool(owner));
+            let why = match &pool {
+                Some(pool) => match verb.prepare(pool.connection(Duration::ZERO)).await? {
+                    Ok(connection) => return Ok(connection),
+                    Err(why) => why,
+                },
+                None => no_owner().to_string().into(),
             };
-            verb.prepare(self.refresh(None)).await?;
-            if self.slots.load().owner(group) != owner.as_ref() {
+            verb.prepare(self.look_again(None)).await?;
+            if self.members.owner(group) != owner {
                 continue;
             }
             // As soon as it is clear that this will take longer than a verb may, nobody waits.
-            if let Some(owner) = &owner
-                && self.pool(owner).is_down_for(verb.budget())
-            {
+            if pool.is_some_and(|pool| pool.is_down_for(verb.budget())) {
                 return Err(Error::Unavailable(why));
             }
             verb.pause(why).await?;
@@ -113,98 +103,46 @@ impl Cluster {
 
     /// A connection to the server at `address`, whatever it has.
     pub async fn node(&self, address: &Address, verb: &Verb) -> Result<Connection, Error> {
-        let pool = self.pool(address);
+        let pool = self.members.pool(address);
         let connection = verb.prepare(pool.connection(verb.budget())).await?;
         connection.map_err(Error::Unavailable)
     }
 
     /// Believes a server that says where `group` is now, and asks that one for all others.
     pub async fn moved(&self, group: Group, address: Address) {
-        self.slots.rcu(|slots| {
-            let mut slots = Slots::clone(slots);
-            slots.put(group, address.clone());
-            slots
-        });
-        self.refresh(Some(&address)).await;
+        self.members.put(group, &address);
+        self.look_again(Some(address)).await;
     }
 
-    /// Asks again who has what, unless that was just asked. If nobody answers, all stays as it is.
-    pub async fn refresh(&self, first: Option<&Address>) {
-        let mut asked = self.asking.lock().await;
-        if asked.is_some_and(|at| at.elapsed() < BETWEEN_QUESTIONS) {
-            return;
-        }
-        // An answer that never comes is one too.
-        *asked = Some(Instant::now());
-        if self.learn(first).await.is_ok() {
-            *asked = Some(Instant::now());
+    /// Looks who has what, unless that was just done. Without an answer all stays as it is.
+    pub async fn look_again(&self, first: Option<Address>) {
+        let mut ended = self.ended.subscribe();
+        if self.search(first) {
+            // Late or not, the caller goes by what is known then.
+            let _in_time: Result<_, _> = timeout(SEARCH, ended.changed()).await;
         }
     }
 
-    async fn learn(&self, first: Option<&Address>) -> Result<Arc<Slots>, NoConnection> {
-        let questions = self.candidates(first).into_iter().map(|address| {
-            let dialer = Arc::clone(&self.dialer);
-            // On the heap: verbs hold it, seldom need it, and should be small.
-            Box::pin(async move { ask(&dialer, address).await })
-        });
-        let slots = Arc::new(first_of(questions).await?);
-        self.slots.store(Arc::clone(&slots));
-        self.pools().retain(|address, _| {
-            let has_groups = slots.masters().iter().any(|(master, _)| master == address);
-            if !has_groups {
-                self.notices.retired(&address.to_string());
-            }
-            has_groups
-        });
-        Ok(slots)
-    }
-
-    /// Everybody who may know, each once. Another one each time begins, so that one who knows
-    /// old things does not always come first.
-    fn candidates(&self, first: Option<&Address>) -> Vec<Address> {
-        let slots = self.slots.load();
-        let mut known: Vec<_> = slots.members().iter().chain(&self.seeds).cloned().collect();
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        let len = known.len().max(1);
-        known.rotate_left(turn % len);
-        let mut candidates = Vec::with_capacity(known.len() + 1);
-        for address in first.cloned().into_iter().chain(known) {
-            if !candidates.contains(&address) {
-                candidates.push(address);
-            }
+    /// Begins a search if there is none, and not just was one. Returns whether there is one now.
+    fn search(&self, first: Option<Address>) -> bool {
+        let mut search = self.search.lock().unwrap_or_else(PoisonError::into_inner);
+        if search.task.as_ref().is_some_and(|task| !task.is_finished()) {
+            return true;
         }
-        candidates
-    }
-
-    fn pool(&self, address: &Address) -> Arc<Pool> {
-        let mut pools = self.pools();
-        let new = || {
-            let route = Route::Fixed {
-                place: Place::Tcp(address.clone()),
-                expected: Expected::Master,
-            };
-            let health = Health::new(route.name(), Arc::clone(&self.notices));
-            Arc::new(Pool::new(Arc::clone(&self.dialer), Arc::new(route), health))
-        };
-        Arc::clone(pools.entry(address.clone()).or_insert_with(new))
-    }
-
-    fn pools(&self) -> MutexGuard<'_, HashMap<Address, Arc<Pool>>> {
-        self.pools.lock().unwrap_or_else(PoisonError::into_inner)
+        if search.begun.is_some_and(|begun| begun.elapsed() < SEARCH) {
+            return false;
+        }
+        let (members, ended) = (Arc::clone(&self.members), self.ended.clone());
+        let task = tokio::spawn(async move {
+            let _known: Result<_, _> = members.learn(first).await;
+            ended.send_modify(|count| *count += 1);
+        });
+        search.begun = Some(Instant::now());
+        search.task = Some(AbortOnDropHandle::new(task));
+        true
     }
 }
 
-/// Who has what, as the server at `address` sees it.
-async fn ask(dialer: &Dialer, address: Address) -> Result<Slots, NoConnection> {
-    let place = Place::Tcp(address.clone());
-    let connection = dialer.connect(&place, Expected::Member).await?;
-    let mut command = redis::cmd("CLUSTER");
-    command.arg("SLOTS");
-    let answer = connection.send(&[&command]).await;
-    let answer = answer.map_err(|_| NoConnection::unreachable("does not say who has what"))?;
-    Ok(Slots::read(answer, &address).ok_or(Refusal::Stranger)?)
-}
-
-fn no_masters() -> NoConnection {
+fn no_owner() -> NoConnection {
     NoConnection::unreachable("the cluster has no master for these keys")
 }

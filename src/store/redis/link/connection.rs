@@ -9,10 +9,10 @@ use std::{
     },
 };
 
-use redis::{Cmd, Pipeline, Value, aio::MultiplexedConnection};
+use redis::{Cmd, Pipeline, RedisResult, Value, aio::MultiplexedConnection};
 use tokio::task::AbortHandle;
 
-use super::{dial::Place, fault::Fault};
+use super::{counted::Written, dial::Place, fault::Fault};
 
 /// A handle on a connection; clones share it. Answers come in the order of the commands, and
 /// nobody waits for another's answer before sending.
@@ -25,6 +25,7 @@ pub struct Connection {
 /// Shared by all handles: the last one closes the connection.
 struct Life {
     place: Place,
+    written: Written,
     dead: Arc<AtomicBool>,
     driver: AbortHandle,
 }
@@ -34,6 +35,7 @@ impl Connection {
     pub fn start(
         wire: MultiplexedConnection,
         driver: impl Future<Output = ()> + Send + 'static,
+        written: Written,
         place: Place,
     ) -> Self {
         let dead = Arc::new(AtomicBool::new(false));
@@ -45,6 +47,7 @@ impl Connection {
         .abort_handle();
         let life = Life {
             place,
+            written,
             dead,
             driver,
         };
@@ -70,31 +73,37 @@ impl Connection {
     /// Sends commands in one go. The answer is that of the last; if that one failed, the first
     /// failure is the reason.
     pub async fn send(&self, commands: &[&Cmd]) -> Result<Value, Fault> {
+        let before = self.life.written.bytes();
+        self.exchange(commands).await.map_err(|error| {
+            let fault = Fault::of(&error, self.place());
+            let Fault::Cut(why) = fault else {
+                return fault;
+            };
+            self.give_up();
+            // Others may have written in between; then it is not known whether this was, too.
+            if self.life.written.bytes() == before {
+                Fault::Unsent(why)
+            } else {
+                Fault::Cut(why)
+            }
+        })
+    }
+
+    async fn exchange(&self, commands: &[&Cmd]) -> RedisResult<Value> {
         let mut wire = self.wire.clone();
         if let [command] = commands {
-            let answer = wire.send_packed_command(command).await;
-            return self.judge(answer.and_then(Value::extract_error));
+            return wire.send_packed_command(command).await?.extract_error();
         }
         let mut pipeline = Pipeline::with_capacity(commands.len());
         for command in commands {
             pipeline.add_command((*command).clone());
         }
         let sent = wire.send_packed_commands(&pipeline, 0, commands.len());
-        let mut answers = self.judge(sent.await)?.into_iter();
+        let mut answers = sent.await?.into_iter();
         let last = answers.next_back().unwrap_or(Value::Nil).extract_error();
-        self.judge(last.map_err(|error| {
+        last.map_err(|error| {
             let first = answers.find_map(|answer| answer.extract_error().err());
             first.unwrap_or(error)
-        }))
-    }
-
-    fn judge<T>(&self, answer: redis::RedisResult<T>) -> Result<T, Fault> {
-        answer.map_err(|error| {
-            let fault = Fault::of(&error, self.place());
-            if let Fault::Cut(_) = fault {
-                self.give_up();
-            }
-            fault
         })
     }
 }
@@ -108,5 +117,77 @@ impl fmt::Debug for Connection {
 impl Drop for Life {
     fn drop(&mut self) {
         self.driver.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use redis::{AsyncConnectionConfig, RedisConnectionInfo};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+    use super::*;
+    use crate::store::redis::link::counted::Counted;
+
+    /// A connection to a server that is played by the test.
+    async fn connected() -> (Connection, DuplexStream) {
+        let (near, far) = duplex(1024);
+        let near = Counted::new(near);
+        let written = near.written().clone();
+        let nobody = RedisConnectionInfo::default().set_skip_set_lib_name();
+        let config = AsyncConnectionConfig::new();
+        let (wire, driver) = MultiplexedConnection::new_with_config(&nobody, near, config)
+            .await
+            .expect("a connection");
+        let place = Place::Socket("far".into());
+        (Connection::start(wire, driver, written, place), far)
+    }
+
+    fn ping() -> Cmd {
+        redis::cmd("PING")
+    }
+
+    #[tokio::test]
+    async fn what_was_never_written_is_told_from_what_was() {
+        let (connection, far) = connected().await;
+        drop(far);
+        let sent = connection.send(&[&ping()]).await;
+        assert!(matches!(sent, Err(Fault::Unsent(_))), "{sent:?}");
+        assert!(connection.is_dead());
+
+        let (connection, mut far) = connected().await;
+        let command = ping();
+        let commands = [&command];
+        let (sent, heard) = tokio::join!(
+            connection.send(&commands),
+            async move { far.read_u8().await }
+        );
+        assert_eq!(heard.ok(), Some(b'*'));
+        assert!(matches!(sent, Err(Fault::Cut(_))), "{sent:?}");
+        assert!(connection.is_dead());
+    }
+
+    #[tokio::test]
+    async fn of_several_answers_the_last_counts_and_of_several_failures_the_first() {
+        let (connection, mut far) = connected().await;
+        let (load, run) = (ping(), ping());
+        let commands = [&load, &run];
+        for (answers, expected) in [
+            ("+a\r\n+b\r\n", Ok("b")),
+            ("-NOPERM a\r\n+b\r\n", Ok("b")),
+            ("-NOPERM a\r\n-NOSCRIPT b\r\n", Err("NOPERM")),
+        ] {
+            let serve = async {
+                let mut heard = vec![0; 2 * ping().get_packed_command().len()];
+                far.read_exact(&mut heard).await.expect("both");
+                far.write_all(answers.as_bytes()).await.expect("heard");
+            };
+            let (answer, ()) = tokio::join!(connection.send(&commands), serve);
+            match (answer, expected) {
+                (Ok(answer), Ok(text)) => assert_eq!(answer, Value::SimpleString(text.to_owned())),
+                (Err(Fault::Refused { code, .. }), Err(expected)) => assert_eq!(&*code, expected),
+                (other, expected) => panic!("{other:?} instead of {expected:?}"),
+            }
+        }
+        assert!(!connection.is_dead());
     }
 }

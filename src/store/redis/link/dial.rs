@@ -16,6 +16,7 @@ use tokio_rustls::client::TlsStream;
 use super::{
     super::url::{Address, Login},
     connection::Connection,
+    counted::Counted,
     greeting::{self, Expected},
     refusal::NoConnection,
     subscriber::Subscriber,
@@ -141,10 +142,12 @@ impl Dialer {
             .set_connection_timeout(None)
             .set_response_timeout(None)
             .set_pipeline_buffer_size(WAITING);
+        let stream = Counted::new(stream);
+        let written = stream.written().clone();
         let (wire, driver) = MultiplexedConnection::new_with_config(&nobody, stream, config)
             .await
             .map_err(NoConnection::unreachable)?;
-        let connection = Connection::start(wire, driver, place.clone());
+        let connection = Connection::start(wire, driver, written, place.clone());
         greeting::exchange(&connection, self, expected).await?;
         Ok(connection)
     }

@@ -26,6 +26,8 @@ pub enum Fault {
         /// For the log.
         text: Arc<str>,
     },
+    /// Nothing happened: the connection had ended before anything was written.
+    Unsent(Arc<str>),
     /// The connection was cut. Whether it happened is not known.
     Cut(Arc<str>),
     /// No answer in time. Whether it happened is not known, and it may happen yet.

@@ -112,7 +112,7 @@ fn refused(fault: Fault) -> NoConnection {
         },
         // Before the login, the only thing that is not done is what needs one.
         Fault::Demoted(_) => Refusal::NoLogin.into(),
-        Fault::Cut(why) | Fault::Later(why) => NoConnection::Unreachable(why),
+        Fault::Unsent(why) | Fault::Cut(why) | Fault::Later(why) => NoConnection::Unreachable(why),
         Fault::NoScript | Fault::Moved(_) | Fault::Ask(_) | Fault::Silent(_) => {
             Refusal::Stranger.into()
         }

@@ -6,11 +6,13 @@
 
 mod cluster;
 mod connection;
+mod counted;
 mod dial;
 mod fault;
 mod greeting;
 mod health;
 mod master;
+mod members;
 mod pool;
 mod probe;
 mod race;
@@ -184,6 +186,7 @@ impl Link {
                     self.way.moved(group, address, &verb).await?;
                     verb.pause(why).await?;
                 }
+                Fault::Unsent(why) => verb.pause(why).await?,
                 Fault::Later(why) => {
                     self.way.doubt(&verb).await?;
                     verb.pause(why).await?;

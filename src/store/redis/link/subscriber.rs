@@ -101,6 +101,7 @@ impl Subscriber {
             Fault::Later(text)
             | Fault::Demoted(text)
             | Fault::Refused { text, .. }
+            | Fault::Unsent(text)
             | Fault::Cut(text) => text,
             // Answers to commands on keys or to scripts, which nobody asks for here.
             Fault::NoScript | Fault::Moved(_) | Fault::Ask(_) | Fault::Silent(_) => {

@@ -138,7 +138,7 @@ impl Way {
     pub async fn doubt(&self, verb: &Verb) -> Result<(), Error> {
         match self {
             Self::One { .. } => Ok(()),
-            Self::Cluster(cluster) => verb.prepare(cluster.refresh(None)).await,
+            Self::Cluster(cluster) => verb.prepare(cluster.look_again(None)).await,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! A cluster whose slots move and whose masters fail.
 
+use std::collections::BTreeSet;
+
 use redis::Value;
 use tokio::time::timeout;
 
@@ -36,12 +38,9 @@ async fn every_group_is_found_on_its_master() {
     assert_eq!(keys(0) + keys(1) + keys(2), Group::COUNT);
     assert!((0..3).all(|node| keys(node) > 0));
     let masters = link.masters().await.expect("masters");
-    let mut masters: Vec<_> = masters.iter().map(ToString::to_string).collect();
-    let mut nodes: Vec<_> = (0..3)
-        .map(|node: usize| stage.nodes[node].address().to_string())
-        .collect();
-    masters.sort();
-    nodes.sort();
+    let masters: BTreeSet<_> = masters.iter().map(ToString::to_string).collect();
+    let nodes = stage.nodes.iter().take(3);
+    let nodes = nodes.map(|node| node.address().to_string()).collect();
     assert_eq!(masters, nodes);
 }
 
@@ -118,8 +117,8 @@ async fn a_frozen_master_gives_way_to_its_replica() {
     while successor.info("role") != Some("master".to_owned()) {
         drop(count_in(&link, 7).await);
     }
-    let back = timeout(DEADLINE * 3, count_until_it_works(&link, 7));
-    back.await.expect("within three seconds of the failover");
+    let back = timeout(DEADLINE * 2, count_until_it_works(&link, 7));
+    back.await.expect("within two seconds of the failover");
     stage.nodes[frozen].thaw();
     for _ in 0..20 {
         assert!(count_in(&link, 7).await.is_ok());

@@ -41,8 +41,8 @@ async fn a_master_that_froze_is_not_asked_again_when_it_thaws() {
     let old = stage.master();
     stage.servers[old].freeze();
     let new = stage.master_after(old);
-    let back = timeout(DEADLINE * 3, count_until_it_works(&link, 1));
-    back.await.expect("within three seconds of the failover");
+    let back = timeout(DEADLINE * 2, count_until_it_works(&link, 1));
+    back.await.expect("within two seconds of the failover");
     let asked = |server: usize| stage.servers[server].info("cmdstat_evalsha");
     stage.servers[old].thaw();
     let before = asked(old);
