@@ -295,6 +295,7 @@ fn nothing_tells_of_the_machine_it_was_written_on() {
         "README.md",
         "gateway.toml",
         "tests/run",
+        "tests/conformance/run",
         ".ci/run",
     ] {
         let text = fs::read_to_string(root().join(file)).unwrap_or_default();

@@ -4,7 +4,11 @@ use std::{net::SocketAddr, process::Stdio};
 
 use http::{Request, Response};
 use http_body_util::BodyExt;
-use rustls::version::{TLS12, TLS13};
+use rustls::{
+    HandshakeKind, NamedGroup,
+    crypto::aws_lc_rs::kx_group::{MLKEM1024, SECP256R1, SECP384R1, X25519, X25519MLKEM768},
+    version::{TLS12, TLS13},
+};
 use tokio::{io::AsyncWriteExt, process::Command};
 
 use crate::stage::{
@@ -102,6 +106,27 @@ async fn no_cipher_suite_without_forward_secrecy_or_authentication_is_spoken() {
         let said = run("openssl", &words).await;
         assert!(!said.contains("BEGIN CERTIFICATE"), "{suites}: {said}");
     }
+}
+
+#[tokio::test]
+async fn keys_are_agreed_on_in_the_best_way_that_both_know() {
+    let papers = Papers::new();
+    let stage = stage(&papers, &[OPEN]).await;
+    // Nobody is asked twice for the sake of a better way.
+    for (ways, best) in [
+        (&[X25519MLKEM768, X25519][..], NamedGroup::X25519MLKEM768),
+        (&[SECP384R1, SECP256R1], NamedGroup::secp384r1),
+        (&[X25519], NamedGroup::X25519),
+    ] {
+        let client = TlsClient::of(&papers).agreeing(ways);
+        let stream = client.connect(stage.https(), "localhost").await.unwrap();
+        let (_, session) = stream.get_ref();
+        let agreed = session.negotiated_key_exchange_group().unwrap().name();
+        assert_eq!(agreed, best);
+        assert_eq!(session.handshake_kind(), Some(HandshakeKind::Full));
+    }
+    let strange = TlsClient::of(&papers).agreeing(&[MLKEM1024]);
+    assert!(strange.connect(stage.https(), "localhost").await.is_err());
 }
 
 #[tokio::test]

@@ -7,9 +7,10 @@ use http_body_util::Full;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use rustls::{
-    ClientConfig, RootCertStore, SupportedProtocolVersion,
-    crypto::aws_lc_rs,
+    ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion,
+    crypto::{CryptoProvider, SupportedKxGroup, aws_lc_rs},
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
+    version::TLS13,
 };
 use tokio::{io::AsyncReadExt, net::TcpStream, time::timeout};
 use tokio_rustls::{TlsConnector, client::TlsStream};
@@ -22,7 +23,7 @@ use super::{
 
 /// How somebody speaks TLS. Sessions are remembered by each clone together.
 #[derive(Clone)]
-pub struct TlsClient(ClientConfig);
+pub struct TlsClient(ClientConfig, Arc<RootCertStore>);
 
 impl TlsClient {
     /// Believes this authority, and speaks every version of TLS that is any good.
@@ -39,19 +40,21 @@ impl TlsClient {
         let mut roots = RootCertStore::empty();
         let authority = CertificateDer::from_pem_file(papers.authority());
         roots.add(authority.expect("PEM")).expect("an authority");
+        let roots = Arc::new(roots);
         let provider = Arc::new(aws_lc_rs::default_provider());
         let builder = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(versions)
             .expect("known versions")
-            .with_root_certificates(roots);
-        Self(match paper {
+            .with_root_certificates(Arc::clone(&roots));
+        let config = match paper {
             None => builder.with_no_client_auth(),
             Some(Paper { cert, key }) => {
                 let chain = vec![CertificateDer::from_pem_file(cert).expect("PEM")];
                 let key = PrivateKeyDer::from_pem_file(key).expect("PEM");
                 builder.with_client_auth_cert(chain, key).expect("a pair")
             }
-        })
+        };
+        Self(config, roots)
     }
 
     /// Speaks these protocols, by the names of ALPN.
@@ -65,6 +68,30 @@ impl TlsClient {
     pub fn without_sni(mut self) -> Self {
         self.0.enable_sni = false;
         self
+    }
+
+    /// Agrees on keys in these ways alone.
+    pub fn agreeing(mut self, ways: &[&'static dyn SupportedKxGroup]) -> Self {
+        let provider = CryptoProvider {
+            kx_groups: ways.to_vec(),
+            ..aws_lc_rs::default_provider()
+        };
+        let builder = ClientConfig::builder_with_provider(Arc::new(provider));
+        let builder = builder.with_protocol_versions(&[&TLS13]);
+        let builder = builder.expect("a known version");
+        self.0 = builder
+            .with_root_certificates(Arc::clone(&self.1))
+            .with_no_client_auth();
+        self
+    }
+
+    /// Whether it may send a request along with its first words, after what it was given before.
+    pub fn may_be_early(&self, name: &str) -> bool {
+        let mut config = self.0.clone();
+        config.enable_early_data = true;
+        let name = ServerName::try_from(name.to_owned()).expect("a name");
+        let session = ClientConnection::new(Arc::new(config), name);
+        session.expect("a session").early_data().is_some()
     }
 
     /// Shakes hands with whom it believes to be `name`.
