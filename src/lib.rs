@@ -72,7 +72,8 @@
 //! # What holds everywhere
 //!
 //! * `config` alone knows TOML, `net` alone accepts connections, `store::embedded` alone knows the
-//!   database, `reject` alone builds error responses, `app::site` alone knows the order of layers.
+//!   database and `store::redis` alone Redis, `reject` alone builds error responses, `app::site` alone
+//!   knows the order of layers.
 //! * `domain` does no I/O, `token` none but with its key files, and neither asks the time: it is an
 //!   argument, as chance is.
 //! * Every state change is one store verb. Cut off in the middle, done twice or sent by an enemy, it
