@@ -120,11 +120,108 @@ fn refused(fault: Fault) -> NoConnection {
 }
 
 fn no_database(fault: Fault, database: u32) -> NoConnection {
-    if let Fault::Refused { code, .. } = &fault {
-        return match &**code {
-            "NOPERM" => Refusal::Permission("SELECT is forbidden".into()).into(),
-            _ => Refusal::Database(database).into(),
-        };
+    let code = match &fault {
+        Fault::Refused { code, .. } => Some(&**code),
+        Fault::NoScript
+        | Fault::Moved(_)
+        | Fault::Ask(_)
+        | Fault::Later(_)
+        | Fault::Demoted(_)
+        | Fault::Unsent(_)
+        | Fault::Cut(_)
+        | Fault::Silent(_) => None,
+    };
+    match code {
+        Some("NOPERM") => Refusal::Permission("SELECT is forbidden".into()).into(),
+        Some("ERR") => Refusal::Database(database).into(),
+        Some(_) | None => refused(fault),
     }
-    refused(fault)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn greeting(version: &str, mode: &str, role: &str) -> Greeting {
+        let fields = [
+            ("version", version),
+            ("mode", mode),
+            ("role", role),
+            ("id", ""),
+        ];
+        let text = |text: &str| Value::BulkString(text.into());
+        let fields = fields
+            .iter()
+            .flat_map(|(name, value)| [text(name), text(value)]);
+        Greeting::read(Value::Array(fields.collect())).expect("a greeting")
+    }
+
+    #[test]
+    fn an_old_server_is_refused_and_one_that_is_none_too() {
+        for (version, expected) in [
+            ("6.2.0", Ok(())),
+            ("7.0.15", Ok(())),
+            ("10.0.0-rc1", Ok(())),
+            ("6.0.16", Err(Refusal::Version("6.0.16".into()).into())),
+            ("5.0", Err(Refusal::Version("5.0".into()).into())),
+            ("", Err(Refusal::Stranger.into())),
+            ("seven", Err(Refusal::Stranger.into())),
+        ] {
+            let met = greeting(version, "standalone", "master");
+            assert_eq!(judge(&met, Expected::Alone), expected, "{version}");
+        }
+        for answer in [Value::Okay, Value::Array(vec![Value::Int(1), Value::Nil])] {
+            let read = Greeting::read(answer);
+            let met = read.map_or(Err(Refusal::Stranger.into()), |met| {
+                judge(&met, Expected::Alone)
+            });
+            assert_eq!(met, Err(Refusal::Stranger.into()));
+        }
+    }
+
+    #[test]
+    fn a_server_must_be_of_the_kind_that_was_expected() {
+        use Expected::{Alone, Master, Member, Sentinel};
+        for (mode, role, fits) in [
+            ("standalone", "master", &[Alone][..]),
+            ("standalone", "replica", &[]),
+            ("cluster", "master", &[Master, Member]),
+            ("cluster", "replica", &[Member]),
+            ("sentinel", "", &[Sentinel]),
+        ] {
+            for expected in [Alone, Master, Member, Sentinel] {
+                let met = judge(&greeting("7.0.0", mode, role), expected);
+                assert_eq!(
+                    met.is_ok(),
+                    fits.contains(&expected),
+                    "{mode} {role} {expected:?}"
+                );
+            }
+        }
+        let replica = judge(&greeting("7.0.0", "standalone", "replica"), Alone);
+        assert!(
+            matches!(replica, Err(NoConnection::Unreachable(_))),
+            "it may be promoted"
+        );
+    }
+
+    #[test]
+    fn what_is_said_to_a_login_never_repeats_it() {
+        let answer = |code: &str, text: &str| {
+            let (code, text) = (code.into(), text.into());
+            Fault::Refused { code, text }
+        };
+        let unknown = answer("ERR", "ERR unknown command 'HELLO', with args 'hunter2'");
+        assert_eq!(refused(unknown), Refusal::Version("before 6".into()).into());
+        let busy = refused(answer("BUSY", "hunter2"));
+        assert!(!busy.to_string().contains("hunter2"), "{busy}");
+        assert!(matches!(busy, NoConnection::Unreachable(_)));
+        let selected = no_database(answer("BUSY", ""), 3);
+        assert!(
+            matches!(selected, NoConnection::Unreachable(_)),
+            "{selected}"
+        );
+        let selected = no_database(answer("ERR", "out of range"), 3);
+        assert_eq!(selected, Refusal::Database(3).into());
+    }
 }

@@ -139,3 +139,71 @@ impl Notices {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use tokio::time::advance;
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn hope_ends_when_a_server_was_away_for_too_long() {
+        let health = Health::new("db".into(), Arc::default());
+        let begun = Instant::now();
+        health.down("refuses");
+        advance(PATIENCE / 2).await;
+        // What it is for changes, since when does not.
+        health.down("is silent");
+        assert!(!health.is_down_for(PATIENCE));
+        assert_eq!(&*health.hopeless(PATIENCE).await, "db: is silent");
+        assert_eq!(begun.elapsed(), PATIENCE);
+        assert!(health.is_down_for(PATIENCE));
+        assert_eq!(&*health.hopeless(Duration::ZERO).await, "db: is silent");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_comes_back_in_time_gives_new_hope() {
+        let health = Health::new("db".into(), Arc::default());
+        let begun = Instant::now();
+        health.down("refuses");
+        let waits = health.hopeless(PATIENCE);
+        let changes = async {
+            advance(PATIENCE / 2).await;
+            health.up();
+            advance(PATIENCE * 2).await;
+            health.down("refuses again");
+        };
+        let (why, ()) = tokio::join!(waits, changes);
+        assert_eq!(&*why, "db: refuses again");
+        assert_eq!(begun.elapsed(), PATIENCE * 7 / 2);
+    }
+
+    #[tokio::test]
+    async fn operators_are_told_once_of_each_change() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let out = Arc::new(file.reopen().expect("the same file"));
+        let subscriber = tracing_subscriber::fmt().with_writer(out).finish();
+        let _told = tracing::subscriber::set_default(subscriber);
+        let notices = Arc::new(Notices::default());
+        let workers = [(); 3].map(|()| Health::new("db".into(), Arc::clone(&notices)));
+        let each = |tell: fn(&Health)| workers.iter().for_each(tell);
+        each(|worker| worker.down("refuses"));
+        each(|worker| worker.down("refuses"));
+        each(Health::up);
+        each(Health::up);
+        each(|worker| worker.down("refuses"));
+        notices.retired("db");
+        notices.retired("db");
+        let log = fs::read_to_string(file.path()).expect("text");
+        let lines: Vec<_> = log.lines().collect();
+        assert_eq!(lines.len(), 4, "{log}");
+        assert!(lines[0].contains("cannot be reached") && lines[0].contains("db: refuses"));
+        assert!(lines[1].contains("can be reached again"), "{log}");
+        assert!(lines[2].contains("cannot be reached"), "{log}");
+        assert!(lines[3].contains("another server"), "{log}");
+    }
+}

@@ -169,3 +169,15 @@ async fn a_replica_takes_no_writes_and_is_left_alone_until_it_is_a_master() {
     server.cli(&["REPLICAOF", "NO", "ONE"]);
     super::count_until_it_works(&link, 9).await;
 }
+
+/// Every request in flight holds one of them.
+#[tokio::test]
+async fn a_call_takes_little_memory() {
+    let server = RedisServer::start();
+    let link = link(&url(server.address())).await;
+    let (script, keys, args) = (count(), ["otp:{00}count"], [""; 0]);
+    let call = link.call(&script, Group::new(0), &keys, &args);
+    let size = size_of_val(&call);
+    assert!(size < 4096, "{size}");
+    assert!(call.await.is_ok());
+}
