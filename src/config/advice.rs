@@ -65,6 +65,12 @@ fn findings(root: &Section<'_>, subject: &Subject<'_>) -> Vec<Problem> {
         let help = "\"embedded:\" keeps them".to_owned();
         found.push(root.section("store").problem("url", what, Some(help)));
     }
+    if matches!(subject.store, Backend::Redis(_)) && !root.section("tokens").says("keys") {
+        let what = "each gateway signs with keys of its own, which the others do not know";
+        let help = "`keys = \"DIRECTORY\"` names one that all gateways share, or have copies of";
+        let tokens = root.section("tokens");
+        found.push(tokens.problem("keys", what, Some(help.to_owned())));
+    }
     match subject.sms {
         sms::Provider::Console => found.push(root.section("sms").problem(
             "provider",

@@ -275,6 +275,11 @@ impl<'d> Section<'d> {
         entries.collect()
     }
 
+    /// Whether the file says anything of `key`.
+    pub fn says(&self, key: &str) -> bool {
+        self.item(key).is_some()
+    }
+
     /// Writes down what is wrong with the value of `key`, or with its absence.
     pub fn refuse(&self, key: &str, what: impl fmt::Display, help: Option<String>) -> Reported {
         self.report(self.problem(key, what, help))

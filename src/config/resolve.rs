@@ -11,6 +11,7 @@ use crate::{
         login::{self, Bases},
         problem::{Problems, Reported},
         routes::routes,
+        secrets::refuse_own,
         server, state,
         tokens::{Tokens, tokens},
         upstreams::upstreams,
@@ -60,6 +61,7 @@ pub fn read(root: &Section<'_>, flags: &Flags) -> Result<Loaded, Reported> {
 
     let server = server?;
     let (Tokens { spec, keys, .. }, sms, store, upstreams) = (tokens?, sms?, store?, upstreams?);
+    refuse_own(root, &server.secret, &store.backend)?;
     let mut advice = advice(
         root,
         &Subject {

@@ -11,6 +11,7 @@ use crate::{
         value::{OneOrMany, Value},
     },
     secret::{Master, Masters, Pseudonyms, Secret, TooShort},
+    store::Backend,
 };
 
 /// The master secrets in the order of the file; none when one is to be made.
@@ -40,6 +41,28 @@ pub fn secrets(section: &Section<'_>, data_dir: &Path) -> Result<MasterSecret, R
     };
     let masters = Masters::new(first.master, others, pseudonyms);
     Ok(MasterSecret::Given(Arc::new(masters)))
+}
+
+/// Gateways that share a store must have the same secrets, which none of them can make for the others.
+pub fn refuse_own(
+    root: &Section<'_>,
+    secret: &MasterSecret,
+    store: &Backend,
+) -> Result<(), Reported> {
+    match (secret, store) {
+        (MasterSecret::Kept { .. }, Backend::Redis(_)) => {
+            let what =
+                "is needed beside a store that gateways share: all of them must have the same";
+            let help = "`secret = { file = \"PATH\" }`, or { env = \"NAME\" }; `openssl rand -base64 32` makes one";
+            Err(root
+                .section("server")
+                .refuse("secret", what, Some(help.to_owned())))
+        }
+        (MasterSecret::Kept { .. }, Backend::Memory | Backend::Embedded(_))
+        | (MasterSecret::Given(_), Backend::Memory | Backend::Embedded(_) | Backend::Redis(_)) => {
+            Ok(())
+        }
+    }
 }
 
 /// Neither the first nor the last of several secrets will do: both change while one is replaced.

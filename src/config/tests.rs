@@ -174,7 +174,7 @@ fn the_place_of_a_shared_store_may_be_a_secret() {
     let file = dir.path().join("url");
     fs::write(&file, "rediss://:hunter2@db/1\n").expect("written");
     let text = format!(
-        "[store]\nurl = {{ file = {:?} }}\nprefix = 'shop:'\n",
+        "server.secret = {{ env = 'MASTER' }}\n[store]\nurl = {{ file = {:?} }}\nprefix = 'shop:'\n",
         file.display()
     );
     let store = config(&text).fixed.store;
@@ -189,7 +189,12 @@ fn the_place_of_a_shared_store_may_be_a_secret() {
 fn an_authority_is_only_for_servers_that_are_verified() {
     let dir = tempfile::tempdir().expect("a directory");
     let ca = dir.path().join("ca.pem");
-    let text = |scheme| format!("[store]\nurl = '{scheme}://db'\nca = {:?}\n", ca.display());
+    let text = |scheme| {
+        let ca = ca.display();
+        format!(
+            "server.secret = {{ env = 'MASTER' }}\n[store]\nurl = '{scheme}://db'\nca = {ca:?}\n"
+        )
+    };
     fs::write(&ca, AUTHORITY).expect("written");
     let store::Backend::Redis(spec) = config(&text("rediss+cluster")).fixed.store.backend else {
         panic!("another store");

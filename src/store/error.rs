@@ -53,6 +53,16 @@ pub enum OpenError {
         /// The format it should have.
         known: u32,
     },
+    /// Its names follow from another secret.
+    #[error(
+        "{} was begun with another secret, and nobody would be found in it; give that one as \
+         server.pseudonym_secret, or begin with another file",
+        path.display()
+    )]
+    Names {
+        /// Where the store is.
+        path: PathBuf,
+    },
     /// A server answers, but cannot be the store.
     #[error("{store} {refusal}")]
     Refused {
@@ -63,7 +73,8 @@ pub enum OpenError {
     },
     /// Its names follow from another secret.
     #[error(
-        "what begins with {prefix:?} in {store} belongs to gateways with another pseudonym secret"
+        "what begins with {prefix:?} in {store} belongs to gateways with another pseudonym secret; \
+         give theirs as server.pseudonym_secret, or take another store.prefix"
     )]
     Foreign {
         /// Its URL, without the password.

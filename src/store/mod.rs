@@ -95,7 +95,8 @@ pub enum Sending {
 }
 
 impl Store {
-    /// Opens the store, creating it if it does not exist. There is no deadline: the whole file is
+    /// Opens the store, creating it if it does not exist. What is in it is found by names that follow
+    /// from the secret `names`; a store that was begun with another one is refused. There is no deadline: the whole file is
     /// read and checked, which takes a second or two for a gigabyte.
     pub async fn open(spec: &Spec, names: SecretId, clock: Clock) -> Result<Self, OpenError> {
         let place = match &spec.backend {
@@ -106,7 +107,9 @@ impl Store {
                 return opened.map(Self::Redis);
             }
         };
-        Embedded::open(place, spec, clock).await.map(Self::Embedded)
+        Embedded::open(place, spec, names, clock)
+            .await
+            .map(Self::Embedded)
     }
 
     /// A handle on the same store for the calling thread and its runtime, so that what one worker

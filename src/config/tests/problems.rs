@@ -1,5 +1,6 @@
-//! The exact words for everything that can be wrong; about routes and upstreams in `ways`.
+//! The exact words for everything that can be wrong; about routes and upstreams in `ways`, about secrets in `secrets`.
 
+mod secrets;
 mod ways;
 
 use super::*;
@@ -301,58 +302,6 @@ fn what_makes_no_sense_is_refused_with_what_would() {
     check(
         "tokens.access_ttl = '1h'\ntokens.refresh_idle = '30m'\n",
         "gateway.toml:1:21: tokens.access_ttl: must not be longer than `refresh_idle`: the session would end before its token",
-    );
-}
-
-#[test]
-fn a_secret_that_cannot_be_had_is_named_by_where_it_should_be() {
-    for (secret, expected) in [
-        (
-            "'short'",
-            "a secret needs at least 32 bytes, this one has 5\n  help: `openssl rand -base64 32` makes a good one",
-        ),
-        ("''", "the secret is empty"),
-        (
-            "{ env = 'NOWHERE' }",
-            "the environment variable NOWHERE is not set",
-        ),
-        (
-            "{ file = '/nowhere' }",
-            "cannot read /nowhere: No such file or directory (os error 2)",
-        ),
-        (
-            "{ env = 'MASTER', file = 'x' }",
-            "expected a string, { env = \"NAME\" } or { file = \"PATH\" }, found a table with other keys",
-        ),
-        (
-            "7",
-            "expected a string, { env = \"NAME\" } or { file = \"PATH\" }, found an integer",
-        ),
-    ] {
-        check(
-            &format!("server.secret = {secret}"),
-            &format!("gateway.toml:1:17: server.secret: {expected}"),
-        );
-    }
-}
-
-#[test]
-fn of_several_secrets_it_must_be_said_which_one_names_follow_from() {
-    let [m, n] = ["m", "n"].map(|letter| letter.repeat(32));
-    check(
-        &format!("[server]\nsecret = ['{m}', '{n}']\n"),
-        "gateway.toml:1:1: server.pseudonym_secret: with several secrets it must be said which one names follow from: \
-         with another one everybody would get another `sub`, and nobody's session would be found\n  \
-         help: write the secret you began with as `pseudonym_secret`, too, and leave it there",
-    );
-    check(
-        &format!("server.secret = ['{m}', '{n}', '{m}']"),
-        "gateway.toml:1:17: server.secret: holds the same secret twice",
-    );
-    check(
-        "server.pseudonym_secret = 'short'",
-        "gateway.toml:1:27: server.pseudonym_secret: a secret needs at least 32 bytes, this one has 5\n  \
-         help: `openssl rand -base64 32` makes a good one",
     );
 }
 

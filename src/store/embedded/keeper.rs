@@ -16,6 +16,7 @@ use super::{
 use crate::{
     clock::Timestamp,
     domain::session::SessionId,
+    secret::SecretId,
     store::{Error, OpenError, revocations::Revocations},
 };
 
@@ -37,13 +38,16 @@ enum State {
 }
 
 impl Keeper {
-    /// Opens the database, or creates it, and tells `revocations` what is revoked.
+    /// Opens the database, or creates it, for records whose names follow from that secret, and tells
+    /// `revocations` what is revoked.
     pub fn open(
         place: Place,
+        names: SecretId,
         revocations: Arc<Revocations>,
         now: Timestamp,
     ) -> Result<Self, OpenError> {
         let database = place.open_or_create()?;
+        place.claim(&database, names)?;
         load_revocations(&place, &database, &revocations, now)?;
         Ok(Self {
             place,
@@ -127,7 +131,10 @@ fn load_revocations(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::embedded::{place::Memory, tables::Records};
+    use crate::store::{
+        contract::NAMES,
+        embedded::{place::Memory, tables::Records},
+    };
     use std::fs;
 
     fn at(millis: u64) -> Timestamp {
@@ -135,7 +142,7 @@ mod tests {
     }
 
     fn open(place: Place) -> Keeper {
-        Keeper::open(place, Arc::default(), at(0)).unwrap()
+        Keeper::open(place, NAMES, Arc::default(), at(0)).unwrap()
     }
 
     #[test]

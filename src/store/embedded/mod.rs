@@ -41,7 +41,7 @@ use self::{
     writer::Writer,
 };
 use super::{Error, OpenError, Spec, revocations::Revocations};
-use crate::{clock::Clock, observe::readings::Reading};
+use crate::{clock::Clock, observe::readings::Reading, secret::SecretId};
 
 /// Verbs that may wait. At the speed of the writer this is less than a second of work.
 const QUEUE: usize = 4096;
@@ -61,7 +61,12 @@ pub struct Embedded {
 
 impl Embedded {
     /// Opens or creates the database and starts its thread.
-    pub async fn open(place: Place, spec: &Spec, clock: Clock) -> Result<Self, OpenError> {
+    pub async fn open(
+        place: Place,
+        spec: &Spec,
+        names: SecretId,
+        clock: Clock,
+    ) -> Result<Self, OpenError> {
         let (sender, messages) = sync_channel(QUEUE);
         let handle = Self {
             messages: sender,
@@ -75,7 +80,7 @@ impl Embedded {
         let room = Room::new(spec.max_size);
         let (opened, told) = oneshot::channel();
         // A thread and not a task: it waits for the disk, and the runtime must not wait with it.
-        let body = move || match Keeper::open(place, Arc::clone(&revocations), clock.now()) {
+        let body = move || match Keeper::open(place, names, Arc::clone(&revocations), clock.now()) {
             Ok(keeper) => {
                 drop(opened.send(Ok(())));
                 let sweep = Sweep::default();

@@ -13,12 +13,15 @@ use std::{
 };
 
 use redb::{
-    Builder, Database, DatabaseError, ReadableDatabase, StorageBackend,
+    Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, StorageBackend,
     backends::{FileBackend, InMemoryBackend},
 };
 
 use super::tables::{ACCOUNTS, EVENTS, FORMAT, META, REVOKED, WINDOWS};
-use crate::store::{Error, OpenError};
+use crate::{
+    secret::SecretId,
+    store::{Error, OpenError},
+};
 
 /// Memory for pages that were read or are to be written.
 const CACHE_BYTES: usize = 64 << 20;
@@ -74,6 +77,30 @@ impl Place {
         })?;
         self.check_format(&database)?;
         Ok(database)
+    }
+
+    /// Writes down which secret the names in it follow from, or sees to it that it is this one: with
+    /// another one nothing would be found, and everything be begun anew beside it.
+    pub fn claim(&self, database: &Database, names: SecretId) -> Result<(), OpenError> {
+        let names = u32::from_be_bytes(*names.as_bytes());
+        let claim = || -> Result<u32, redb::Error> {
+            let transaction = database.begin_write()?;
+            let mut table = transaction.open_table(META)?;
+            let known = table.get("names")?.map(|names| names.value());
+            if known.is_none() {
+                table.insert("names", names)?;
+                drop(table);
+                transaction.commit()?;
+            }
+            Ok(known.unwrap_or(names))
+        };
+        let found = claim().map_err(|error| self.refusal(error))?;
+        if found != names {
+            return Err(OpenError::Names {
+                path: self.path().to_owned(),
+            });
+        }
+        Ok(())
     }
 
     /// How many bytes it has taken.

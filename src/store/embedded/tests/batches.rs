@@ -28,8 +28,8 @@ use crate::{
     store::{
         Answered, Error, Revoke, Sending, Store,
         contract::{
-            ACCESS_TTL, ANN, BEGINNING, OTP, SESSION, Stage, account, charge, login, session_id,
-            start,
+            ACCESS_TTL, ANN, BEGINNING, NAMES, OTP, SESSION, Stage, account, charge, login,
+            session_id, start,
         },
     },
 };
@@ -65,7 +65,7 @@ impl Stopped {
             figures,
             ..
         } = self.handle;
-        let keeper = Keeper::open(place, Arc::clone(&revocations), clock.now()).unwrap();
+        let keeper = Keeper::open(place, NAMES, Arc::clone(&revocations), clock.now()).unwrap();
         let writer = Writer {
             keeper,
             room: Room::new(1 << 30),

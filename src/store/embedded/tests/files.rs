@@ -12,6 +12,7 @@ use tempfile::tempdir;
 use super::{spec, stage_at};
 use crate::{
     clock::Clock,
+    secret::SecretId,
     store::{
         Backend, OpenError, Revoke, Store,
         contract::{ANN, BEGINNING, BOB, NAMES, SESSION},
@@ -199,6 +200,24 @@ async fn a_file_of_another_format_is_refused() {
         matches!(refusal, OpenError::Format { found: 1, .. }),
         "{refusal:?}"
     );
+}
+
+#[tokio::test]
+async fn a_file_whose_names_follow_from_another_secret_is_refused_and_left_alone() {
+    let home = tempdir().unwrap();
+    let path = home.path().join("store.redb");
+    written(&path).await;
+    let spec = spec(Backend::Embedded(path.clone()));
+    let others = SecretId::new([9; 4]);
+    for _ in 0..2 {
+        let refused = Store::open(&spec, others, Clock::manual(BEGINNING)).await;
+        let refused = refused.unwrap_err();
+        assert!(matches!(refused, OpenError::Names { .. }), "{refused:?}");
+        assert!(refused.to_string().contains("server.pseudonym_secret"));
+    }
+    let ours = Store::open(&spec, NAMES, Clock::manual(BEGINNING)).await;
+    let sessions = ours.unwrap().sessions(ANN, SESSION).await;
+    assert_eq!(sessions.unwrap().len(), 1);
 }
 
 #[tokio::test]
