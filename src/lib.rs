@@ -140,8 +140,8 @@ pub use crate::{
         revocations::{Freshness, OnOutage, Revocations},
     },
     token::{
-        Access, Algorithm, Grant, Keyring, KeysError, Refresh, Refusal, SignError,
-        Spec as TokenSpec, Tokens,
+        Access, Algorithm, Grant, Keyring, KeysError, Lookout, Pace, Refresh, Refusal, SignError,
+        Spec as TokenSpec, Timetable, Tokens,
     },
 };
 

@@ -169,7 +169,13 @@ impl App {
         drop(plan);
         let control = thread::Builder::new()
             .name("control".to_owned())
-            .spawn(move || runtime.block_on(control.run()))?;
+            .spawn(move || {
+                let ending = runtime.block_on(control.run());
+                // Whoever looks into a directory on another machine, which may never answer, is
+                // not waited for.
+                runtime.shutdown_background();
+                ending
+            })?;
         Ok(Self {
             listeners,
             admin: admin_address,
