@@ -47,6 +47,38 @@ async fn when_sentinels_name_another_master_it_is_used() {
 }
 
 #[tokio::test]
+async fn a_master_that_wakes_up_after_its_time_gets_nothing_to_keep() {
+    let watched = spawn_blocking(Sentinels::start).await.expect("no panic");
+    let stage = gateway(&format!(
+        "redis+sentinel://{}/{}",
+        watched.addresses(),
+        Sentinels::NAME
+    ))
+    .await;
+    let kept = stage.log_in(PHONE).await;
+    let old = watched.master();
+    is_copied(&watched.servers[old], 2);
+    watched.servers[old].freeze();
+    let watched = spawn_blocking(move || {
+        watched.master_after(old);
+        watched
+    })
+    .await
+    .expect("no panic");
+    is_back(&stage, Instant::now()).await;
+    // For some seconds it takes itself for the master still, and would forget what it is told then.
+    let old = &watched.servers[old];
+    old.thaw();
+    let mut all = vec![kept];
+    for _ in 0..8 {
+        all.push(stage.log_in(&phone()).await);
+    }
+    assert_eq!(old.info("role").as_deref(), Some("master"));
+    assert_eq!(sessions_on(old), 1);
+    are_all_there(&stage, &all).await;
+}
+
+#[tokio::test]
 async fn when_a_replica_in_a_cluster_becomes_the_master_it_is_used() {
     let mut cluster = spawn_blocking(RedisCluster::start).await.expect("no panic");
     let stage = gateway(&url(&cluster)).await;
@@ -80,6 +112,37 @@ async fn when_a_replica_in_a_cluster_becomes_the_master_it_is_used() {
     // It comes back as a replica, and nobody notices.
     cluster.nodes[lost].restart();
     stage.log_in(PHONE).await;
+}
+
+#[tokio::test]
+async fn a_master_in_a_cluster_that_wakes_up_after_its_time_gets_nothing_to_keep() {
+    let cluster = spawn_blocking(RedisCluster::start).await.expect("no panic");
+    let stage = gateway(&url(&cluster)).await;
+    let (lost, slot) = (0, 0);
+    let mut all = vec![log_in_on(&stage, &cluster.nodes[lost]).await];
+    is_copied(&cluster.nodes[lost], 1);
+    cluster.nodes[lost].freeze();
+    let cluster = spawn_blocking(move || {
+        wait_for("another master", || {
+            (cluster.master_of(slot) != lost).then_some(())
+        });
+        cluster
+    })
+    .await
+    .expect("no panic");
+    is_back(&stage, Instant::now()).await;
+    cluster.nodes[lost].thaw();
+    for _ in 0..8 {
+        all.push(stage.log_in(&phone()).await);
+    }
+    let cluster = spawn_blocking(move || {
+        cluster.is_whole();
+        cluster
+    })
+    .await
+    .expect("no panic");
+    are_all_there(&stage, &all).await;
+    drop(cluster);
 }
 
 #[tokio::test]
@@ -122,6 +185,15 @@ async fn slots_move_from_master_to_master_and_nobody_notices() {
     }
 }
 
+/// Asserts that no session was lost.
+async fn are_all_there(stage: &Stage, all: &[Tokens]) {
+    for tokens in all {
+        passes(stage, tokens).await;
+        assert_eq!(stage.refresh(&tokens.refresh).await.status, 200);
+        assert_eq!(sessions(stage, tokens).await, 1);
+    }
+}
+
 fn url(cluster: &RedisCluster) -> String {
     format!("redis+cluster://{}", cluster.addresses())
 }
@@ -141,15 +213,19 @@ fn is_copied(master: &RedisServer, replicas: usize) {
 
 /// Logs in one person after the other until one's session is on that server.
 async fn log_in_on(stage: &Stage, server: &RedisServer) -> Tokens {
-    let count = || server.cli(&["KEYS", "*}s:*"]).lines().count();
     for _ in 0..100 {
-        let before = count();
+        let before = sessions_on(server);
         let tokens = stage.log_in(&phone()).await;
-        if count() > before {
+        if sessions_on(server) > before {
             return tokens;
         }
     }
     panic!("a hundred people, and none of them there");
+}
+
+/// How many people have sessions on that server.
+fn sessions_on(server: &RedisServer) -> usize {
+    server.cli(&["KEYS", "*}s:*"]).lines().count()
 }
 
 /// Refreshes as fast as it goes: the last tokens.

@@ -7,12 +7,13 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use redis::{Cmd, Pipeline, RedisResult, Value, aio::MultiplexedConnection};
 use tokio::task::AbortHandle;
 
-use super::{counted::Written, dial::Place, fault::Fault};
+use super::{counted::Traffic, dial::Place, fault::Fault};
 
 /// A handle on a connection; clones share it. Answers come in the order of the commands, and
 /// nobody waits for another's answer before sending.
@@ -25,18 +26,21 @@ pub struct Connection {
 /// Shared by all handles: the last one closes the connection.
 struct Life {
     place: Place,
-    written: Written,
+    traffic: Traffic,
+    patience: Duration,
     dead: Arc<AtomicBool>,
     driver: AbortHandle,
 }
 
 impl Connection {
-    /// Runs `driver`, which moves the bytes of `wire`, for as long as there is a handle.
+    /// Runs `driver`, which moves the bytes of `wire`, for as long as there is a handle. A server
+    /// that says nothing for as long as `patience`, though something was asked, is dead.
     pub fn start(
         wire: MultiplexedConnection,
         driver: impl Future<Output = ()> + Send + 'static,
-        written: Written,
+        traffic: Traffic,
         place: Place,
+        patience: Duration,
     ) -> Self {
         let dead = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&dead);
@@ -47,7 +51,8 @@ impl Connection {
         .abort_handle();
         let life = Life {
             place,
-            written,
+            traffic,
+            patience,
             dead,
             driver,
         };
@@ -60,9 +65,11 @@ impl Connection {
         &self.life.place
     }
 
-    /// Whether it ended or was given up.
+    /// Whether it ended, was given up, or should be. Who asked may have gone away long before the
+    /// answer was due; the silence stays.
     pub fn is_dead(&self) -> bool {
-        self.life.dead.load(Ordering::Relaxed)
+        let life = &self.life;
+        life.dead.load(Ordering::Relaxed) || life.traffic.silence() >= life.patience
     }
 
     /// Lets nobody use it any more. Commands under way may still be answered.
@@ -73,7 +80,7 @@ impl Connection {
     /// Sends commands in one go. The answer is that of the last; if that one failed, the first
     /// failure is the reason.
     pub async fn send(&self, commands: &[&Cmd]) -> Result<Value, Fault> {
-        let before = self.life.written.bytes();
+        let before = self.life.traffic.written();
         self.exchange(commands).await.map_err(|error| {
             let fault = Fault::of(&error, self.place());
             let Fault::Cut(why) = fault else {
@@ -81,7 +88,7 @@ impl Connection {
             };
             self.give_up();
             // Others may have written in between; then it is not known whether this was, too.
-            if self.life.written.bytes() == before {
+            if self.life.traffic.written() == before {
                 Fault::Unsent(why)
             } else {
                 Fault::Cut(why)
@@ -132,14 +139,16 @@ mod tests {
     async fn connected() -> (Connection, DuplexStream) {
         let (near, far) = duplex(1024);
         let near = Counted::new(near);
-        let written = near.written().clone();
+        let traffic = near.traffic().clone();
         let nobody = RedisConnectionInfo::default().set_skip_set_lib_name();
         let config = AsyncConnectionConfig::new();
         let (wire, driver) = MultiplexedConnection::new_with_config(&nobody, near, config)
             .await
             .expect("a connection");
         let place = Place::Socket("far".into());
-        (Connection::start(wire, driver, written, place), far)
+        let patience = Duration::from_secs(1);
+        let connection = Connection::start(wire, driver, traffic, place, patience);
+        (connection, far)
     }
 
     fn ping() -> Cmd {

@@ -41,6 +41,8 @@ pub struct Dialer {
     pub login: Option<Login>,
     /// Which database.
     pub database: u32,
+    /// How long a server that was asked may say nothing.
+    pub patience: Duration,
 }
 
 /// The longest that one attempt takes, all round trips together.
@@ -143,11 +145,11 @@ impl Dialer {
             .set_response_timeout(None)
             .set_pipeline_buffer_size(WAITING);
         let stream = Counted::new(stream);
-        let written = stream.written().clone();
+        let traffic = stream.traffic().clone();
         let (wire, driver) = MultiplexedConnection::new_with_config(&nobody, stream, config)
             .await
             .map_err(NoConnection::unreachable)?;
-        let connection = Connection::start(wire, driver, written, place.clone());
+        let connection = Connection::start(wire, driver, traffic, place.clone(), self.patience);
         greeting::exchange(&connection, self, expected).await?;
         Ok(connection)
     }

@@ -89,6 +89,7 @@ impl Link {
                 tls,
                 login: spec.url.login.clone(),
                 database: spec.url.database,
+                patience: deadline,
             }),
             deadline,
             notices: Arc::default(),

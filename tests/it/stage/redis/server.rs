@@ -7,6 +7,7 @@ use std::{
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicBool, Ordering},
     thread::{self, JoinHandle},
 };
 
@@ -21,6 +22,7 @@ pub struct Server {
     dir: TempDir,
     args: Vec<&'static str>,
     process: Option<Child>,
+    is_frozen: AtomicBool,
 }
 
 /// Settings of a server that has acknowledged nothing it would not know after `kill -9`.
@@ -78,6 +80,7 @@ impl Server {
             dir,
             args,
             process: None,
+            is_frozen: AtomicBool::new(false),
         }
     }
 
@@ -129,9 +132,9 @@ impl Server {
         Some(value.to_owned())
     }
 
-    /// Whether it was started and not killed.
-    pub const fn is_running(&self) -> bool {
-        self.process.is_some()
+    /// Whether it was started, and neither killed nor frozen.
+    pub fn is_running(&self) -> bool {
+        self.process.is_some() && !self.is_frozen.load(Ordering::Relaxed)
     }
 
     /// `kill -9`, and waits until it is gone.
@@ -145,11 +148,13 @@ impl Server {
     /// Stops it in the middle of whatever it does. The system still takes connections in its name.
     pub fn freeze(&self) {
         self.signal("STOP");
+        self.is_frozen.store(true, Ordering::Relaxed);
     }
 
     /// Lets it go on.
     pub fn thaw(&self) {
         self.signal("CONT");
+        self.is_frozen.store(false, Ordering::Relaxed);
     }
 
     /// Kills it if it runs, and starts it on the same port with what is left on its disk.
@@ -189,6 +194,7 @@ impl Server {
             .spawn();
         let process = process.unwrap_or_else(|error| panic!("{program}, see tests/run: {error}"));
         self.process = Some(process);
+        self.is_frozen.store(false, Ordering::Relaxed);
     }
 
     /// Waits until it answers, with all its data read.

@@ -80,6 +80,23 @@ async fn a_frozen_server_is_known_to_be_and_found_again_when_it_thaws() {
 }
 
 #[tokio::test]
+async fn a_frozen_server_is_known_to_be_also_when_nobody_waits_for_its_answers() {
+    let server = RedisServer::start();
+    let link = link(&format!("redis://{}", server.address())).await;
+    assert!(count_in(&link, 1).await.is_ok());
+    server.freeze();
+    let begun = Instant::now();
+    // Each goes away long before the deadline, so that no verb ever sees that there is no answer.
+    let answer = loop {
+        if let Ok(answer) = timeout(DEADLINE / 4, count_in(&link, 1)).await {
+            break answer;
+        }
+        assert!(begun.elapsed() < DEADLINE * 10);
+    };
+    assert!(matches!(answer, Err(Error::Unavailable(_))), "{answer:?}");
+}
+
+#[tokio::test]
 async fn a_line_that_was_silent_serves_again_over_new_connections() {
     let server = RedisServer::start();
     let cutter = Cutter::before(server.address());
