@@ -16,7 +16,12 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
-use self::{ears::Ears, listener::Listener, reading::read_all, skew::Clocks};
+use self::{
+    ears::{Ears, Quiet},
+    listener::Listener,
+    reading::read_all,
+    skew::Clocks,
+};
 use super::{
     keys::Keys,
     link::{Link, Master},
@@ -112,6 +117,14 @@ impl Shared {
     async fn run(self: Arc<Self>) {
         tokio::join!(follow(&self), keep_whole(&self));
     }
+
+    fn have_read(&self, quiet: Quiet) {
+        let before = self.revocations.freshness();
+        let now = self.ears.have_read(quiet);
+        if (before, now) == (Freshness::Stale, Freshness::Fresh) {
+            tracing::info!("all logouts on other gateways are known");
+        }
+    }
 }
 
 /// Listens to all servers that take writes, whichever these are.
@@ -149,24 +162,26 @@ async fn follow(shared: &Arc<Shared>) {
 
 /// Reads all sets when something may have been missed, and from time to time when not.
 async fn keep_whole(shared: &Arc<Shared>) {
+    let mut failures = 0_u32;
     loop {
         let quiet = shared.ears.quiet().await;
-        let before = shared.revocations.freshness();
-        tokio::select! {
-            () = shared.ears.gap_after(quiet) => {}
-            read = read_all(shared) => match read {
-                Ok(()) => {
-                    let now = shared.ears.have_read(quiet);
-                    if (before, now) == (Freshness::Stale, Freshness::Fresh) {
-                        tracing::info!("all logouts on other gateways are known");
-                    }
-                    let _gap: Result<(), _> = timeout(shared.again, shared.ears.gap_after(quiet)).await;
+        let read = tokio::select! {
+            () = shared.ears.gap_after(quiet) => continue,
+            read = read_all(shared) => read,
+        };
+        match read {
+            Ok(()) => {
+                failures = 0;
+                shared.have_read(quiet);
+                let gap = shared.ears.gap_after(quiet);
+                let _gap: Result<(), _> = timeout(shared.again, gap).await;
+            }
+            Err(why) => {
+                if failures == 0 {
+                    tracing::warn!(%why, "the revoked sessions cannot be read");
                 }
-                // Whoever asks for something is told; here it is only tried again.
-                Err(why) => {
-                    tracing::debug!(%why, "the revoked sessions cannot be read");
-                    sleep(PAUSE).await;
-                }
+                failures = failures.saturating_add(1);
+                sleep(PAUSE).await;
             }
         }
     }
