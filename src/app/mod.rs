@@ -19,6 +19,10 @@ mod serve;
 
 pub use serve::serve;
 
+mod copy;
+
+pub use copy::{Copied, CopyError, How, Moving, copy};
+
 use std::{
     io::{self, Write},
     net::{SocketAddr, TcpListener as StdListener},

@@ -60,8 +60,15 @@ pub fn client_key(masters: &Masters, client: &Client) -> ClientKey {
     ))
 }
 
-/// What sending a code to `phone` for `client` takes from each limit, in their order.
-pub fn charges(masters: &Masters, limits: &[Limit], phone: &Phone, client: &Client) -> Vec<Charge> {
+/// What sending a code to `phone`, which is `account`'s, for `client` takes from each limit, in
+/// their order.
+pub fn charges(
+    masters: &Masters,
+    limits: &[Limit],
+    phone: &Phone,
+    account: AccountKey,
+    client: &Client,
+) -> Vec<Charge> {
     let charge = |limit: &Limit| {
         let subject = match limit.per {
             Per::Phone => phone.as_e164().to_owned(),
@@ -69,8 +76,12 @@ pub fn charges(masters: &Masters, limits: &[Limit], phone: &Phone, client: &Clie
             Per::Country => phone.calling_code().to_string(),
             Per::All => String::new(),
         };
+        let bucket = bucket(masters, limit, &subject);
         Charge {
-            bucket: bucket(masters, limit, &subject),
+            bucket: match limit.per {
+                Per::Phone => bucket.beside(account),
+                Per::Ip | Per::Country | Per::All => bucket,
+            },
             per: limit.per,
             quota: limit.quota,
         }
@@ -134,6 +145,8 @@ mod tests {
     fn code_of(text: &str) -> Code {
         Code::parse(text, length(6)).unwrap()
     }
+
+    const ANN: AccountKey = AccountKey([0xaa; 16]);
 
     fn client(ip: &str) -> Client {
         Client::new(ip.parse().unwrap(), Scheme::Https)
@@ -238,8 +251,8 @@ mod tests {
         assert_eq!(account_key(&before, "a"), account_key(&after, "a"));
         assert_eq!(client_key(&before, &client), client_key(&after, &client));
         assert_eq!(
-            charges(&before, &limits, &phone, &client),
-            charges(&after, &limits, &phone, &client)
+            charges(&before, &limits, &phone, ANN, &client),
+            charges(&after, &limits, &phone, ANN, &client)
         );
         let subject = |masters| subject(masters, SubjectKind::Derived, &phone);
         assert_eq!(subject(&before), subject(&after));
@@ -265,7 +278,7 @@ mod tests {
         let masters = masters(&[1]);
         let bucket = |per, number: &str, ip: &str| {
             let limits = [limit(3, Duration::from_mins(30), per)];
-            charges(&masters, &limits, &phone(number), &client(ip))[0].bucket
+            charges(&masters, &limits, &phone(number), ANN, &client(ip))[0].bucket
         };
         let (us, uk) = ("+16502530000", "+442070313000");
         assert_eq!(
@@ -300,6 +313,25 @@ mod tests {
         );
     }
 
+    #[test]
+    fn only_a_counter_of_the_phone_has_a_name_beside_its_account() {
+        let masters = masters(&[1]);
+        let all = [Per::Phone, Per::Ip, Per::Country, Per::All];
+        let limits = all.map(|per| limit(3, Duration::from_mins(30), per));
+        let first_byte = |account: u8| {
+            let account = AccountKey([account; 16]);
+            let phone = phone("+16502530000");
+            let charges = charges(&masters, &limits, &phone, account, &client("::1"));
+            charges
+                .iter()
+                .map(|charge| charge.bucket.0[0])
+                .collect::<Vec<_>>()
+        };
+        let (one, other) = (first_byte(0x0a), first_byte(0x0b));
+        assert_eq!((one[0], other[0]), (0x0a, 0x0b));
+        assert_eq!(one[1..], other[1..]);
+    }
+
     proptest! {
         /// A changed quota begins a count of its own, and no two limits share one.
         #[test]
@@ -312,7 +344,7 @@ mod tests {
                 let per = [Per::Phone, Per::Ip, Per::Country, Per::All][per];
                 limit(max, Duration::from_mins(mins), per)
             });
-            let made = charges(&masters, &[a, b], &phone("+16502530000"), &client("::1"));
+            let made = charges(&masters, &[a, b], &phone("+16502530000"), ANN, &client("::1"));
             prop_assert_eq!(a == b, made[0].bucket == made[1].bucket);
             prop_assert_eq!(made[0].quota, a.quota);
         }

@@ -117,9 +117,9 @@ async fn start(desk: &Desk, call: &Call, phone: &Phone) -> Result<otp::Started, 
         known: masters.ids(),
         tag: derive::tag(current, phone, code),
     };
-    let charges = derive::charges(masters, &spec.limits, phone, &call.client);
     let subject = derive::subject(masters, spec.subject, phone);
     let account = derive::account_key(masters, &subject);
+    let charges = derive::charges(masters, &spec.limits, phone, account, &call.client);
     let store = &desk.parts.store;
     let sending = store.start_challenge(account, start, charges, spec.otp);
     match sending.await? {

@@ -3,6 +3,7 @@
 mod check;
 mod explain;
 mod keys;
+mod store;
 mod token;
 
 use std::{
@@ -69,6 +70,9 @@ enum Command {
     /// Look into tokens
     #[command(subcommand)]
     Token(Token),
+    /// Move from one store to another
+    #[command(subcommand)]
+    Store(Store),
 }
 
 #[derive(Debug, Subcommand)]
@@ -93,14 +97,32 @@ enum Token {
     },
 }
 
+#[derive(Debug, Subcommand)]
+enum Store {
+    /// Copy all that a store holds into a new one, so that nobody notices the difference
+    #[command(after_help = store::ADVICE)]
+    Copy(store::Places),
+}
+
 /// What a command reads from and writes to.
 pub struct Streams<'a> {
     /// Standard input.
     pub input: &'a mut dyn Read,
     /// For answers.
     pub out: &'a mut dyn Write,
-    /// For everything that went wrong.
+    /// For everything that went wrong, and for what is under way.
     pub err: &'a mut dyn Write,
+    /// Who reads the latter.
+    pub reader: Reader,
+}
+
+/// Who reads what a long command says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reader {
+    /// Somebody at a terminal, where a line can be written anew.
+    Terminal,
+    /// A file, or another program.
+    Other,
 }
 
 /// How the program ends.
@@ -159,7 +181,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>, streams: &mut Streams<'_>) 
 }
 
 fn execute(command: Command, loaded: Loaded, streams: &mut Streams<'_>) -> Result<Exit, Error> {
-    let Loaded { config, advice } = loaded;
+    let Loaded {
+        config,
+        stores,
+        advice,
+    } = loaded;
     let now = Clock::System.now();
     match command {
         Command::Serve => match app::serve(config, &advice, streams.out)? {
@@ -181,6 +207,7 @@ fn execute(command: Command, loaded: Loaded, streams: &mut Streams<'_>) -> Resul
             let token = token.map_or_else(|| io::read_to_string(&mut streams.input), Ok)?;
             token::inspect(&config, token.trim(), now, streams.out)
         }
+        Command::Store(Store::Copy(places)) => store::copy(&places, &config, &stores, streams),
     }
 }
 

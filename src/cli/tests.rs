@@ -59,6 +59,7 @@ fn run_plain(args: &[&str], input: &str) -> Ran {
             input: &mut input.as_bytes(),
             out: &mut out,
             err: &mut err,
+            reader: Reader::Other,
         },
     );
     let text = |bytes| String::from_utf8(bytes).expect("text");

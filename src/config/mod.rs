@@ -30,6 +30,7 @@ mod upstreams;
 
 pub use master::{KeptError, MasterSecret};
 pub use problem::{Advice, Place, Position, Problem, Problems};
+pub use state::{NoStore, Stores};
 pub use units::{Size, Span};
 pub use url::{InvalidUrl, server as server_url};
 
@@ -159,6 +160,8 @@ pub struct Flags {
 pub struct Loaded {
     /// The configuration.
     pub config: Config,
+    /// How other stores than its own are found.
+    pub stores: Stores,
     /// Never anything that is an error.
     pub advice: Vec<Advice>,
 }

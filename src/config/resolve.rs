@@ -60,7 +60,8 @@ pub fn read(root: &Section<'_>, flags: &Flags) -> Result<Loaded, Reported> {
     let routes = routes(root, &names, &own);
 
     let server = server?;
-    let (Tokens { spec, keys, .. }, sms, store, upstreams) = (tokens?, sms?, store?, upstreams?);
+    let (Tokens { spec, keys, .. }, sms, upstreams) = (tokens?, sms?, upstreams?);
+    let (store, stores) = store?;
     refuse_own(root, &server.secret, &store.backend)?;
     let mut advice = advice(
         root,
@@ -99,6 +100,7 @@ pub fn read(root: &Section<'_>, flags: &Flags) -> Result<Loaded, Reported> {
                 routes: routes?,
             },
         },
+        stores,
         advice,
     })
 }

@@ -73,7 +73,7 @@ fn an_upstream_on_the_command_line_alone_is_a_whole_configuration() {
         listen: None,
         upstream: server_url("http://127.0.0.1:3000").ok(),
     };
-    let Loaded { config, advice } = load_with(BUILT_IN, flags).expect("no problems");
+    let Loaded { config, advice, .. } = load_with(BUILT_IN, flags).expect("no problems");
     assert_eq!(advice, []);
     let route = config.live.routes.iter().next().expect("one route");
     assert_eq!((&*route.name, route.upstream), ("/", 0));

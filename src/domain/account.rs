@@ -24,10 +24,13 @@ pub struct AccountKey(pub [u8; 16]);
 /// no difference when it is dropped.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
-    codes: otp::Record,
+    /// Its codes. Like all fields of records, these are for a store to write and to read back, one
+    /// by one: only the steps below change them.
+    pub codes: otp::Record,
     /// When nothing in `codes` means anything any more, by the policy it was last written under.
-    codes_dead_at: Timestamp,
-    sessions: Vec<session::Record>,
+    pub codes_dead_at: Timestamp,
+    /// Its sessions, in the order in which they were opened.
+    pub sessions: Vec<session::Record>,
 }
 
 /// What a step has come to.

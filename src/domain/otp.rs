@@ -51,38 +51,51 @@ pub struct ClientKey(pub [u8; 8]);
 /// All that is remembered of the codes of one phone number.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
-    live: Option<Live>,
-    strangers: Vec<Stranger>,
+    /// The code that may be answered. Without one nothing else is remembered, either.
+    pub live: Option<Live>,
+    /// Who has guessed at it.
+    pub strangers: Vec<Stranger>,
     /// When answers naming a challenge of this number were wrong, oldest first.
-    failures: Vec<Timestamp>,
+    pub failures: Vec<Timestamp>,
     /// When other answers were.
-    strange_failures: Vec<Timestamp>,
+    pub strange_failures: Vec<Timestamp>,
 }
 
 /// A code that may still be answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Live {
-    nonce: Nonce,
-    secret: SecretId,
-    tag: Tag,
-    started_at: Timestamp,
-    sent_at: Timestamp,
-    challenges: Vec<Challenge>,
+pub struct Live {
+    /// What it is derived from.
+    pub nonce: Nonce,
+    /// With which master secret.
+    pub secret: SecretId,
+    /// What answers are compared with.
+    pub tag: Tag,
+    /// When it was made.
+    pub started_at: Timestamp,
+    /// When it was last sent.
+    pub sent_at: Timestamp,
+    /// Of all callers, in the order in which they came.
+    pub challenges: Vec<Challenge>,
 }
 
 /// One caller's claim on the live code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Challenge {
-    id: ChallengeId,
-    client: ClientKey,
-    wrong: u32,
+pub struct Challenge {
+    /// Its name.
+    pub id: ChallengeId,
+    /// Who asked.
+    pub client: ClientKey,
+    /// Wrong answers to it.
+    pub wrong: u32,
 }
 
 /// A client that answered without a challenge of this number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Stranger {
-    client: ClientKey,
-    wrong: u32,
+pub struct Stranger {
+    /// Who answered.
+    pub client: ClientKey,
+    /// Wrong answers.
+    pub wrong: u32,
 }
 
 /// What a send brings along, used as far as the record does not already hold a live code.

@@ -2,7 +2,7 @@
 
 use std::{fmt, num::NonZeroU32, time::Duration};
 
-use crate::clock::Timestamp;
+use crate::{clock::Timestamp, domain::account::AccountKey};
 
 /// At most `max` events in any window of length `window`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -36,7 +36,8 @@ pub struct Limit {
 }
 
 /// The name under which one subject's events of one limit are kept. It holds the limit itself too,
-/// so that a changed quota starts a count of its own.
+/// so that a changed quota starts a count of its own. A phone's own bucket begins as its account's
+/// name does, so that a store on several servers finds both on the same one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Bucket(pub [u8; 16]);
 
@@ -69,6 +70,16 @@ impl Quota {
             Some(free_again) if free_again > now => Verdict::RefusedUntil(free_again),
             Some(_) | None => Verdict::Admitted,
         }
+    }
+}
+
+impl Bucket {
+    /// The bucket of the same events under a name that begins as that of `account` does.
+    #[must_use]
+    pub const fn beside(mut self, account: AccountKey) -> Self {
+        let ([mine, ..], [its, ..]) = (&mut self.0, account.0);
+        *mine = its;
+        self
     }
 }
 

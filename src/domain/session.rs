@@ -54,15 +54,19 @@ pub struct Record {
     pub session: Session,
     /// When it ends unless it is refreshed before, by the policy it was last written under.
     pub ends_at: Timestamp,
-    generation: u32,
-    replaced: Vec<Replaced>,
+    /// The generation whose token has not been used yet.
+    pub generation: u32,
+    /// Those before it that may be repeated, oldest first.
+    pub replaced: Vec<Replaced>,
 }
 
 /// A generation of refresh tokens that was replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Replaced {
-    generation: u32,
-    at: Timestamp,
+pub struct Replaced {
+    /// Which.
+    pub generation: u32,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// What presenting a refresh token led to.

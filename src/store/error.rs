@@ -90,6 +90,17 @@ pub enum OpenError {
         /// What its keys begin with.
         prefix: String,
     },
+    /// A copy into it was begun and not ended, so that half of it may be missing.
+    #[error(
+        "what begins with {prefix:?} in {store} is being copied there: \
+         if that was broken off, the same `otp-gateway store copy` goes on with it"
+    )]
+    Unfinished {
+        /// Its URL, without the password.
+        store: String,
+        /// What its keys begin with.
+        prefix: String,
+    },
     /// The operating system refuses.
     #[error("{} cannot be used", path.display())]
     Io {

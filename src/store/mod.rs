@@ -6,6 +6,7 @@
 
 mod error;
 pub mod revocations;
+pub mod transfer;
 
 mod embedded;
 pub mod redis;

@@ -21,8 +21,11 @@ use crate::{
 };
 
 pub use self::{
-    challenges::*, limits::*, model::answers_are_those_of_the_model, sessions::*,
-    side_by_side::two_stores_answer_alike,
+    challenges::*,
+    limits::*,
+    model::answers_are_those_of_the_model,
+    sessions::*,
+    side_by_side::{a_moved_store_answers_alike, two_stores_answer_alike},
 };
 
 /// A fresh store, and the clock it judges by.

@@ -63,6 +63,18 @@ pub fn two_stores_answer_alike(
     one: impl AsyncFn() -> Stage,
     other: impl AsyncFn() -> Stage,
 ) {
+    a_moved_store_answers_alike(cases, 0, one, other, async |one, other| (one, other));
+}
+
+/// The same, where the other one is moved somewhere else so many times in the middle of it, and the
+/// one only begins again, since both forget what has expired then.
+pub fn a_moved_store_answers_alike(
+    cases: u32,
+    times: usize,
+    one: impl AsyncFn() -> Stage,
+    other: impl AsyncFn() -> Stage,
+    moved: impl AsyncFn(Stage, Stage) -> (Stage, Stage),
+) {
     let mut runner = TestRunner::new(ProptestConfig {
         cases,
         failure_persistence: None,
@@ -86,7 +98,11 @@ pub fn two_stores_answer_alike(
                 opened: Vec::new(),
                 asked: 0,
             };
-            for (ask, which) in asks {
+            let part = asks.len().div_ceil(times + 1);
+            for (at, (ask, which)) in asks.into_iter().enumerate() {
+                if at > 0 && at.is_multiple_of(part) {
+                    (pair.one, pair.other) = moved(pair.one, pair.other).await;
+                }
                 pair.ask(ask, &rules[which]).await;
             }
         });
@@ -200,9 +216,14 @@ fn limits(whose: u8, client: u8) -> Vec<Charge> {
         per,
         ..charge(bucket, max, Duration::from_millis(window))
     };
+    let of_phone = |bucket, max, window| {
+        let charge = limit(Per::Phone, bucket, max, window);
+        let bucket = charge.bucket.beside(account(whose));
+        Charge { bucket, ..charge }
+    };
     vec![
-        limit(Per::Phone, 10 + whose, 4, 90_000),
-        limit(Per::Phone, 20 + whose, 1, 700),
+        of_phone(10 + whose, 4, 90_000),
+        of_phone(20 + whose, 1, 700),
         limit(Per::Ip, 30 + client, 2, 4_000),
         limit(Per::Country, 90, 9, 600_000),
         limit(Per::All, 91, 40, 86_400_000),

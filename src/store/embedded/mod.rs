@@ -2,8 +2,10 @@
 
 pub mod verbs;
 
+mod export;
 mod fault;
 mod figures;
+mod import;
 mod job;
 mod keeper;
 mod place;
@@ -30,7 +32,7 @@ use std::{
 
 use tokio::{sync::oneshot, task::spawn_blocking, time::timeout};
 
-pub use self::place::Place;
+pub use self::{export::Export, import::Import, place::Place};
 use self::{
     figures::Figures,
     job::{Call, Message},

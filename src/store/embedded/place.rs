@@ -17,7 +17,7 @@ use redb::{
     backends::{FileBackend, InMemoryBackend},
 };
 
-use super::tables::{ACCOUNTS, EVENTS, FORMAT, META, REVOKED, WINDOWS};
+use super::tables::{ACCOUNTS, COPIED_BY, EVENTS, FORMAT, META, REVOKED, WINDOWS};
 use crate::{
     secret::SecretId,
     store::{Error, OpenError},
@@ -69,8 +69,17 @@ impl Place {
         }
     }
 
-    /// Opens the database that is there.
+    /// Opens the database that is there, to be worked on: no copy of it is up to date any more.
     pub fn open(&self) -> Result<Database, OpenError> {
+        let database = self.open_unchanged()?;
+        if self.number(&database, COPIED_BY)?.is_some() {
+            self.write_number(&database, COPIED_BY, None)?;
+        }
+        Ok(database)
+    }
+
+    /// Opens the database that is there, to be read.
+    pub fn open_unchanged(&self) -> Result<Database, OpenError> {
         let database = self.guarded(|| match self {
             Self::Memory(memory) => builder().create_with_backend(memory.clone()),
             Self::File(path) => builder().open(path),
@@ -167,12 +176,38 @@ impl Place {
         lay_out().map_err(|error| self.refusal(error))
     }
 
-    fn check_format(&self, database: &Database) -> Result<(), OpenError> {
+    /// What stands in [`META`] under this name.
+    pub fn number(&self, database: &Database, name: &str) -> Result<Option<u32>, OpenError> {
         let read = || -> Result<Option<u32>, redb::Error> {
             let table = database.begin_read()?.open_table(META)?;
-            Ok(table.get("format")?.map(|format| format.value()))
+            Ok(table.get(name)?.map(|number| number.value()))
         };
-        match read().map_err(|error| self.refusal(error))? {
+        read().map_err(|error| self.refusal(error))
+    }
+
+    /// Writes it there, or removes it.
+    pub fn write_number(
+        &self,
+        database: &Database,
+        name: &str,
+        number: Option<u32>,
+    ) -> Result<(), OpenError> {
+        let write = || -> Result<(), redb::Error> {
+            let transaction = database.begin_write()?;
+            let mut table = transaction.open_table(META)?;
+            match number {
+                Some(number) => drop(table.insert(name, number)?),
+                None => drop(table.remove(name)?),
+            }
+            drop(table);
+            transaction.commit()?;
+            Ok(())
+        };
+        write().map_err(|error| self.refusal(error))
+    }
+
+    fn check_format(&self, database: &Database) -> Result<(), OpenError> {
+        match self.number(database, "format")? {
             Some(FORMAT) => Ok(()),
             Some(found) => Err(OpenError::Format {
                 path: self.path().to_owned(),

@@ -14,8 +14,12 @@ pub type Key = [u8; 16];
 /// The layout of everything below. A file that says another number is not touched.
 pub const FORMAT: u32 = 2;
 
-/// One row: the format of the file.
+/// The format of the file, and the numbers of the copies it has to do with.
 pub const META: TableDefinition<'_, &str, u32> = TableDefinition::new("meta");
+/// In [`META`]: the copy that has read this file since it was last worked on.
+pub const COPIED_BY: &str = "copied_by";
+/// In [`META`]: the copy that has made this file.
+pub const COPY_OF: &str = "copy_of";
 /// All that is kept of each phone number.
 pub const ACCOUNTS: TableDefinition<'_, &Key, &[u8]> = TableDefinition::new("accounts");
 /// Ended sessions whose access tokens may still be alive.
@@ -139,7 +143,8 @@ pub fn split(row: &[u8]) -> Option<(Timestamp, &[u8])> {
     Some((Timestamp::from_millis(u64::from_be_bytes(*dead_at)), record))
 }
 
-fn decode<T: DeserializeOwned>(record: &[u8]) -> Option<T> {
+/// The record in what [`split`] leaves.
+pub fn decode<T: DeserializeOwned>(record: &[u8]) -> Option<T> {
     postcard::from_bytes(record).ok()
 }
 

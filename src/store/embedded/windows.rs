@@ -5,7 +5,7 @@
 //! a window costs the same whether it holds three events or a hundred thousand. Small windows keep
 //! their slots in their own row, which is one write; large ones in a table, which keeps rows small.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, mem};
 
 use redb::{ReadableTable, ReadableTableMetadata, Table, WriteTransaction};
 use serde::{Deserialize, Serialize};
@@ -91,6 +91,9 @@ impl<'t> Windows<'t> {
         let Charge { bucket, quota, .. } = charge;
         let slot = window.next_slot(*quota);
         if !is_inline(*quota) {
+            // A window that was copied here begins in its row, as its limit was not known.
+            let begun = mem::take(&mut window.slots);
+            self.put_events(&bucket.0, &begun)?;
             self.events.insert((&bucket.0, slot), now.as_millis())?;
             self.changed = true;
         } else if let Some(at) = window.slots.get_mut(slot as usize) {
@@ -109,6 +112,38 @@ impl<'t> Windows<'t> {
     pub fn write_back(&mut self) -> Result<(), Fault> {
         for (bucket, (window, dead_at)) in self.taken.drain() {
             self.rows.put(&bucket, dead_at, &window)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps a window of another store: its events, the oldest first, which mean something until
+    /// `dead_at`.
+    pub fn put(
+        &mut self,
+        bucket: &Key,
+        events: &[Timestamp],
+        dead_at: Timestamp,
+    ) -> Result<(), Fault> {
+        let window = Window {
+            count: events.len() as u64,
+            latest: events.iter().copied().max().unwrap_or_default(),
+            slots: if events.len() <= INLINE as usize {
+                events.to_vec()
+            } else {
+                Vec::new()
+            },
+        };
+        if window.slots.is_empty() {
+            self.put_events(bucket, events)?;
+        }
+        self.rows.put(bucket, dead_at, &window)
+    }
+
+    /// Writes the first slots of a large window.
+    fn put_events(&mut self, bucket: &Key, events: &[Timestamp]) -> Result<(), Fault> {
+        for (slot, at) in (0..).zip(events) {
+            self.events.insert((bucket, slot), at.as_millis())?;
+            self.changed = true;
         }
         Ok(())
     }
@@ -154,6 +189,28 @@ impl<'t> Windows<'t> {
 }
 
 impl Window {
+    /// Its events, the oldest first. `large` is what the slots hold if it is a large one, whose
+    /// own row holds none: there may be more than it has filled itself.
+    pub fn events(&self, large: Vec<(u32, Timestamp)>) -> Vec<Timestamp> {
+        let mut events = self.slots.clone();
+        if events.is_empty() {
+            let own = large
+                .into_iter()
+                .filter(|(slot, _)| u64::from(*slot) < self.count);
+            events = own.map(|(_, at)| at).collect();
+        }
+        // It has gone round: the next slot holds the oldest one.
+        let len = events.len();
+        let oldest = self.count.checked_rem(len as u64).unwrap_or_default();
+        events.rotate_left(usize::try_from(oldest).unwrap_or_default().min(len));
+        events
+    }
+
+    /// Whether its events are in the table of events.
+    pub const fn is_large(&self) -> bool {
+        self.slots.is_empty()
+    }
+
     /// The slot that the next event will take.
     fn next_slot(&self, quota: Quota) -> u32 {
         let max = u64::from(quota.max.get());

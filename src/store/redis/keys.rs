@@ -11,7 +11,7 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use super::{Prefix, group::Group};
 use crate::domain::{
     account::AccountKey,
-    quota::{Charge, Per},
+    quota::{Bucket, Charge, Per},
 };
 
 /// The names of all keys of one installation.
@@ -19,6 +19,27 @@ use crate::domain::{
 pub struct Keys {
     prefix: Prefix,
     channel: String,
+}
+
+/// What a key was found to stand for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Named {
+    /// The code of an account.
+    Code(AccountKey),
+    /// The sessions of an account.
+    Sessions(AccountKey),
+    /// The window of a bucket.
+    Window(Bucket),
+}
+
+impl Named {
+    /// Where it lies.
+    pub const fn group(self) -> Group {
+        let (Self::Code(AccountKey([first, ..]))
+        | Self::Sessions(AccountKey([first, ..]))
+        | Self::Window(Bucket([first, ..]))) = self;
+        Group::new(first)
+    }
 }
 
 impl Keys {
@@ -46,6 +67,34 @@ impl Keys {
     /// The revoked sessions of a group's accounts.
     pub fn revoked(&self, group: Group) -> String {
         self.key(group, "r", &[])
+    }
+
+    /// The window of a bucket that was copied here: the first byte of its name tells its group,
+    /// whosever it is.
+    pub fn copied_window(&self, bucket: Bucket) -> String {
+        let Bucket([first, ..]) = bucket;
+        self.key(Group::new(first), "w:", &bucket.0)
+    }
+
+    /// What a key stands for, if it is one of ours.
+    pub fn read(&self, key: &[u8]) -> Option<Named> {
+        let rest = key.strip_prefix(self.prefix.as_str().as_bytes())?;
+        let (tag, rest) = rest.split_at_checked("{00}".len())?;
+        let (kind, name) = rest.split_at_checked("c:".len())?;
+        let name = BASE64_URL_SAFE_NO_PAD.decode(name).ok()?.try_into().ok()?;
+        let named = match kind {
+            b"c:" => Named::Code(AccountKey(name)),
+            b"s:" => Named::Sessions(AccountKey(name)),
+            b"w:" => Named::Window(Bucket(name)),
+            _ => return None,
+        };
+        let [first, ..] = name;
+        (tag == Group::new(first).to_string().as_bytes()).then_some(named)
+    }
+
+    /// A glob pattern that all of them match.
+    pub fn pattern(&self) -> String {
+        format!("{}{{*", self.prefix.as_str())
     }
 
     /// What says whose keys these are, and its group.
@@ -100,7 +149,7 @@ mod tests {
     use std::{collections::HashSet, num::NonZeroU32, time::Duration};
 
     use super::*;
-    use crate::domain::quota::{Bucket, Quota};
+    use crate::domain::quota::Quota;
 
     const ANN: AccountKey = AccountKey([0xaa; 16]);
 
@@ -133,6 +182,30 @@ mod tests {
         for per in [Per::Ip, Per::Country, Per::All] {
             assert_eq!(window(per), "otp:{1b}w:GxsbGxsbGxsbGxsbGxsbGw");
             assert_eq!(window_group(ANN, &charge(per)), Group::new(0x1b));
+        }
+    }
+
+    #[test]
+    fn a_key_is_read_as_it_was_written_and_others_are_none() {
+        let keys = Keys::new("shop:".parse().unwrap());
+        let bucket = Bucket([0x1b; 16]);
+        for (key, named) in [
+            (keys.code(ANN), Some(Named::Code(ANN))),
+            (keys.sessions(ANN), Some(Named::Sessions(ANN))),
+            (
+                keys.window(ANN, &charge(Per::All)),
+                Some(Named::Window(bucket)),
+            ),
+            (keys.copied_window(bucket), Some(Named::Window(bucket))),
+            (keys.revoked(group_of(ANN)), None),
+            (keys.plate().1, None),
+            ("shop:{ab}c:qqqqqqqqqqqqqqqqqqqqqg".to_owned(), None),
+            ("shop:{aa}c:qqqqqqqqqqqqqqqqqqqqq".to_owned(), None),
+            ("shop:{aa}x:qqqqqqqqqqqqqqqqqqqqqg".to_owned(), None),
+            ("other:{aa}c:qqqqqqqqqqqqqqqqqqqqqg".to_owned(), None),
+            ("shop:".to_owned(), None),
+        ] {
+            assert_eq!(keys.read(key.as_bytes()), named, "{key}");
         }
     }
 

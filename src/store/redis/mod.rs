@@ -4,6 +4,7 @@
 //! what a verb does there happens whole or not at all. Time is the server's. What a step means is
 //! said twice, by `domain` and by the scripts: the tests drive both side by side.
 
+mod copy;
 mod group;
 mod join;
 mod keys;
@@ -35,17 +36,18 @@ use std::{
     time::Duration,
 };
 
+pub use self::{
+    copy::{Export, Import},
+    link::{Refusal, Roots},
+    spec::{InvalidPrefix, Prefix, Spec},
+    url::{Invalid as InvalidUrl, Transport},
+};
 use self::{
     figures::Figures,
     keys::Keys,
     link::Link,
     news::{News, Sources},
     verbs::Plate,
-};
-pub use self::{
-    link::{Refusal, Roots},
-    spec::{InvalidPrefix, Prefix, Spec},
-    url::{Invalid as InvalidUrl, Transport},
 };
 use super::{OpenError, revocations::Revocations};
 use crate::{clock::Clock, observe::readings::Reading, secret::SecretId};

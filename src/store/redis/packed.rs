@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::clock::Timestamp;
+
 /// The fixed part of a script's arguments, in the order in which the script names it.
 #[derive(Debug, Default)]
 pub struct Packed(Vec<u8>);
@@ -26,6 +28,28 @@ impl Packed {
     #[must_use]
     pub fn span(self, span: Duration) -> Self {
         self.bytes(&millis(span).to_be_bytes())
+    }
+
+    /// `I8`, in milliseconds since the epoch.
+    #[must_use]
+    pub fn moment(self, moment: Timestamp) -> Self {
+        self.bytes(&moment.as_millis().min(FAR).to_be_bytes())
+    }
+
+    /// Its length, `I4`, and then `cN`.
+    #[must_use]
+    pub fn text(self, text: &str) -> Self {
+        self.length(text.len()).bytes(text.as_bytes())
+    }
+
+    /// How many there are, `I4`, and then each.
+    #[must_use]
+    pub fn list<T>(self, items: &[T], pack: impl Fn(Self, &T) -> Self) -> Self {
+        items.iter().fold(self.length(items.len()), pack)
+    }
+
+    fn length(self, length: usize) -> Self {
+        self.count(u32::try_from(length).unwrap_or(u32::MAX))
     }
 
     /// `cN`.

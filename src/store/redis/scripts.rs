@@ -32,3 +32,19 @@ pub static REVOKE: LazyLock<Script> = script!("prelude" "sessions" "revoke");
 pub static LIST: LazyLock<Script> = script!("prelude" "sessions" "list");
 /// Whose keys these are, and whether they can be written.
 pub static READY: LazyLock<Script> = script!("prelude" "ready");
+
+/// A copy into this store begins or goes on.
+pub static BEGIN_COPY: LazyLock<Script> = script!("prelude" "begin_copy");
+/// Accounts of another store.
+pub static PUT_ACCOUNTS: LazyLock<Script> =
+    script!("prelude" "code" "sessions" "fields" "put_accounts");
+/// Windows of another store.
+pub static PUT_WINDOWS: LazyLock<Script> = script!("prelude" "fields" "put_windows");
+/// Sessions that were ended in another store.
+pub static PUT_REVOKED: LazyLock<Script> = script!("prelude" "fields" "put_revoked");
+/// Accounts for another store.
+pub static GET_ACCOUNTS: LazyLock<Script> = script!("prelude" "code" "sessions" "get_accounts");
+/// Windows for another store.
+pub static GET_WINDOWS: LazyLock<Script> = script!("prelude" "get_windows");
+/// Ended sessions for another store.
+pub static GET_REVOKED: LazyLock<Script> = script!("prelude" "get_revoked");

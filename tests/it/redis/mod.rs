@@ -13,6 +13,8 @@ mod failover;
 
 mod fire;
 
+mod moving;
+
 use std::{
     sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},

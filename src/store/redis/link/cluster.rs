@@ -73,7 +73,10 @@ impl Cluster {
     pub async fn masters(&self) -> Result<Vec<Master>, NoConnection> {
         let slots = self.members.learn(None).await?;
         let dialer = self.members.dialer();
-        let master = |(address, _)| Master::new(Arc::clone(dialer), Place::Tcp(address));
+        let master = |(address, _)| {
+            let place = Place::Tcp(address);
+            Master::new(Arc::clone(dialer), place, Expected::Master)
+        };
         Ok(slots.masters().into_iter().map(master).collect())
     }
 

@@ -39,7 +39,12 @@ use self::{
     verb::Verb,
     way::{Target, Way},
 };
-pub use self::{master::Master, refusal::Refusal, subscriber::Subscriber, tls::Roots};
+pub use self::{
+    master::{Master, Private},
+    refusal::Refusal,
+    subscriber::Subscriber,
+    tls::Roots,
+};
 use super::{
     group::Group,
     script::Script,

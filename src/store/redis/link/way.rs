@@ -101,7 +101,7 @@ impl Way {
             Self::One { route, dialer, .. } => {
                 let place = route.find(dialer).await?;
                 let dialer = Arc::clone(dialer);
-                Ok(vec![Master::new(dialer, place)])
+                Ok(vec![Master::new(dialer, place, Expected::Alone)])
             }
             Self::Cluster(cluster) => cluster.masters().await,
         }

@@ -1,6 +1,7 @@
 //! The store in Redis under its contract, and what only it must do.
 
 mod cluster;
+mod copy;
 mod full;
 mod plate;
 mod sentinels;

@@ -8,7 +8,7 @@ mod revoke;
 mod rotate;
 mod start;
 
-pub use self::ready::Plate;
+pub use self::ready::{FORM, Plate, UNFINISHED};
 
 use super::{
     Redis,

@@ -25,7 +25,10 @@ pub struct Plate {
 }
 
 /// How the scripts write records. A store that says another number is not touched.
-const FORM: &str = "1";
+pub const FORM: &str = "1";
+
+/// The form of a store that is being copied there: none that a gateway would work on.
+pub const UNFINISHED: &str = "unfinished";
 
 impl Plate {
     /// Of a store that we understand, and whose names are made with this secret.
@@ -80,6 +83,8 @@ impl Redis {
         let prefix = self.shared.keys.prefix().to_owned();
         if found.form == self.shared.plate.form {
             OpenError::Foreign { store, prefix }
+        } else if found.form == UNFINISHED.as_bytes() {
+            OpenError::Unfinished { store, prefix }
         } else {
             OpenError::Form { store, prefix }
         }

@@ -1,0 +1,206 @@
+//! Servers as the source of a copy: walks over all keys and reads what lies under them; writes nothing.
+
+use super::{
+    Servers, Spec,
+    pack::{all, read_account, read_window},
+    scan::{Scan, portions},
+};
+use crate::{
+    clock::Clock,
+    domain::{account::AccountKey, quota::Bucket, session::SessionId},
+    secret::SecretId,
+    store::{
+        Error,
+        redis::{
+            group::Group,
+            join::join_all,
+            keys::{Named, group_of},
+            reply::Reply,
+            scripts,
+            verbs::FORM,
+        },
+        transfer::{Batch, Broken, Entry, Stamp},
+    },
+};
+
+/// Servers that are read.
+#[derive(Debug)]
+pub struct Export {
+    servers: Servers,
+    stamp: Stamp,
+    at: Position,
+}
+
+/// What comes next.
+#[derive(Debug)]
+enum Position {
+    /// Accounts and windows, as they are met.
+    Keys(Scan),
+    /// The ended sessions of all groups.
+    Revoked,
+    End,
+}
+
+impl Export {
+    /// Finds the store. Whether it has changed since somebody read it cannot be told, so every
+    /// copy is one of its own: `stamp`.
+    pub async fn open(
+        spec: &Spec,
+        names: SecretId,
+        clock: Clock,
+        stamp: Stamp,
+    ) -> Result<Self, Broken> {
+        let servers = Servers::open(spec, clock).await?;
+        let (group, plate) = servers.keys.plate();
+        let mut look = redis::cmd("HMGET");
+        look.arg(&plate).arg("form").arg("secret");
+        let found = servers.link.ask(group, &look).await?;
+        match redis::from_redis_value::<(Option<String>, Option<String>)>(found) {
+            Ok((Some(form), Some(secret))) if form == FORM => {
+                if secret != names.to_string() {
+                    return Err(servers.foreign().into());
+                }
+            }
+            Ok((None, None)) => return Err(Broken::Nowhere(servers.name)),
+            Ok(_) | Err(_) => return Err(servers.other_form().into()),
+        }
+        let scan = Scan::new(&servers.link, &servers.keys).await?;
+        Ok(Self {
+            servers,
+            stamp,
+            at: Position::Keys(scan),
+        })
+    }
+
+    /// What tells this copy from others.
+    pub const fn stamp(&self) -> Stamp {
+        self.stamp
+    }
+
+    /// What lies under the next keys.
+    pub async fn next(&mut self) -> Result<Option<Batch>, Error> {
+        let mut batch = Batch::default();
+        match &mut self.at {
+            Position::Keys(scan) => match scan.next().await? {
+                Some(keys) => self.read(&keys, &mut batch).await?,
+                None => self.at = Position::Revoked,
+            },
+            Position::Revoked => {
+                self.revoked(&mut batch).await?;
+                self.at = Position::End;
+            }
+            Position::End => return Ok(None),
+        }
+        Ok(Some(batch))
+    }
+
+    async fn read(&self, keys: &[Vec<u8>], batch: &mut Batch) -> Result<(), Error> {
+        let (mut accounts, mut windows) = (Vec::new(), Vec::new());
+        for named in keys.iter().filter_map(|key| self.servers.keys.read(key)) {
+            match named {
+                Named::Sessions(key) => accounts.push((group_of(key), (key, Met::Sessions))),
+                Named::Code(key) => accounts.push((group_of(key), (key, Met::Code))),
+                Named::Window(bucket) => {
+                    let Bucket([first, ..]) = bucket;
+                    windows.push((Group::new(first), bucket));
+                }
+            }
+        }
+        let link = &self.servers.link;
+        let accounts = portions(link, accounts);
+        let accounts = accounts
+            .iter()
+            .map(|(group, keys)| self.accounts(*group, keys));
+        let windows = portions(link, windows);
+        let windows = windows
+            .iter()
+            .map(|(group, keys)| self.windows(*group, keys));
+        let (accounts, windows) = tokio::join!(join_all(accounts), join_all(windows));
+        for read in accounts.into_iter().chain(windows) {
+            let read = read?;
+            batch.dead += read.dead;
+            batch.entries.extend(read.entries);
+        }
+        Ok(())
+    }
+
+    async fn accounts(&self, group: Group, met: &[(AccountKey, Met)]) -> Result<Batch, Error> {
+        let keys = &self.servers.keys;
+        let names: Vec<_> = met
+            .iter()
+            .flat_map(|(key, _)| [keys.code(*key), keys.sessions(*key)])
+            .collect();
+        let read = |mut reply: Reply| {
+            reply.word()?;
+            all(reply, |accounts| read_account(accounts.list()?))
+        };
+        let script = &scripts::GET_ACCOUNTS;
+        let accounts = self.servers.call(script, group, &names, &[], read).await?;
+        let mut batch = Batch::default();
+        for ((key, met), account) in met.iter().zip(accounts) {
+            let (has_code, has_sessions) =
+                (account.codes.live.is_some(), !account.sessions.is_empty());
+            match met {
+                // Under the other key it is met again.
+                Met::Code if has_sessions => {}
+                Met::Code | Met::Sessions if !has_code && !has_sessions => batch.dead += 1,
+                Met::Code | Met::Sessions => {
+                    batch.entries.push(Entry::Account { key: *key, account });
+                }
+            }
+        }
+        Ok(batch)
+    }
+
+    async fn windows(&self, group: Group, buckets: &[Bucket]) -> Result<Batch, Error> {
+        let keys = &self.servers.keys;
+        let names: Vec<_> = buckets.iter().map(|b| keys.copied_window(*b)).collect();
+        let read = |mut reply: Reply| {
+            reply.word()?;
+            all(reply, |windows| read_window(windows.list()?))
+        };
+        let script = &scripts::GET_WINDOWS;
+        let windows = self.servers.call(script, group, &names, &[], read).await?;
+        let mut batch = Batch::default();
+        for (bucket, (dead_at, events)) in buckets.iter().zip(windows) {
+            if events.is_empty() {
+                batch.dead += 1;
+            } else {
+                batch.entries.push(Entry::Window {
+                    bucket: *bucket,
+                    events,
+                    dead_at,
+                });
+            }
+        }
+        Ok(batch)
+    }
+
+    async fn revoked(&self, batch: &mut Batch) -> Result<(), Error> {
+        let groups: Vec<_> = Group::all().collect();
+        let reading = groups.iter().map(|group| async move {
+            let names = [self.servers.keys.revoked(*group)];
+            let read = |mut reply: Reply| {
+                reply.word()?;
+                all(reply, |revoked| {
+                    Ok((SessionId::new(revoked.bytes()?), revoked.moment()?))
+                })
+            };
+            let script = &scripts::GET_REVOKED;
+            self.servers.call(script, *group, &names, &[], read).await
+        });
+        for read in join_all(reading).await {
+            for (session, until) in read? {
+                batch.entries.push(Entry::Revoked { session, until });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Under which of its keys an account was met.
+#[derive(Debug, Clone, Copy)]
+enum Met {
+    Code,
+    Sessions,
+}
