@@ -1,9 +1,16 @@
 //! The contract where keys are spread over several servers.
 
-use super::{embedded_stage, stage_at};
-use crate::store::{
-    contract::{self, contract_in_turn},
-    redis::stage::RedisCluster,
+use std::time::{Duration, Instant};
+
+use super::{embedded_stage, spec_at, stage_at};
+use crate::{
+    clock::Clock,
+    domain::quota::{Charge, Per},
+    store::{
+        Error, Spec, Store,
+        contract::{self, ANN, BEGINNING, NAMES, OTP, Stage, charge, contract_in_turn, start},
+        redis::{group::Group, stage::RedisCluster},
+    },
 };
 
 #[tokio::test]
@@ -20,4 +27,95 @@ fn in_a_cluster_all_answers_are_those_of_the_others() {
     let url = format!("redis+cluster://{}", cluster.addresses());
     contract::answers_are_those_of_the_model(20, async || stage_at(&url).await);
     contract::two_stores_answer_alike(20, embedded_stage, async || stage_at(&url).await);
+}
+
+/// A cluster that is asked through a store with so much patience.
+async fn stage_with(cluster: &RedisCluster, patience: Duration) -> Stage {
+    let url = format!("redis+cluster://{}", cluster.addresses());
+    let clock = Clock::manual(BEGINNING);
+    let spec = Spec {
+        deadline: patience,
+        ..spec_at(&url, "shop:")
+    };
+    Stage {
+        store: Store::open(&spec, NAMES, clock.clone()).await.unwrap(),
+        clock,
+        _home: None,
+    }
+}
+
+/// Limits of all that lie on the first, the second and the third master.
+fn one_on_each(cluster: &RedisCluster, max: u32) -> [Charge; 3] {
+    [0, 1, 2].map(|master| {
+        let is_its = |byte: &u8| cluster.master_of(Group::new(*byte).slot()) == master;
+        let bucket = (0..=u8::MAX).find(is_its).unwrap();
+        charge(bucket, max, Duration::from_mins(30))
+    })
+}
+
+/// How often any server was asked to run a script.
+fn runs(cluster: &RedisCluster) -> u64 {
+    let nodes = cluster.nodes.iter();
+    let runs = nodes.filter_map(|node| node.info("cmdstat_evalsha"));
+    runs.map(|line| {
+        let calls = line.split(',').find_map(|word| word.strip_prefix("calls="));
+        calls.unwrap().parse::<u64>().unwrap()
+    })
+    .sum()
+}
+
+#[tokio::test]
+async fn a_send_asks_each_limit_once_and_the_account_twice_at_most() {
+    let cluster = RedisCluster::start();
+    let stage = stage_with(&cluster, Duration::from_secs(10)).await;
+    let limits = one_on_each(&cluster, 9);
+    let own = Charge {
+        per: Per::Phone,
+        ..charge(0x77, 9, Duration::from_mins(30))
+    };
+    // Every script is loaded by now, on every server.
+    let [first, second, third] = limits;
+    assert!(stage.refusal(&[first, second, third, own]).await.is_none());
+    for (charges, expected) in [
+        (vec![], 1),
+        (vec![own], 1),
+        (vec![own, first, second, third], 5),
+        (vec![first, second, third], 4),
+    ] {
+        let before = runs(&cluster);
+        assert!(stage.refusal(&charges).await.is_none());
+        assert_eq!(runs(&cluster) - before, expected, "{charges:?}");
+    }
+}
+
+/// Whichever server it is that falls silent: the answer comes in time, and the limits on the others
+/// are as they were.
+#[tokio::test]
+async fn a_silent_server_costs_the_others_nothing() {
+    // No replica takes over meanwhile.
+    let cluster = RedisCluster::with(&["cluster-node-timeout 60000"]);
+    let patience = Duration::from_secs(3);
+    let limits = one_on_each(&cluster, 1);
+    let stage = stage_with(&cluster, patience).await;
+    for silent in 0..3 {
+        let clock = Instant::now();
+        let charges = limits.to_vec();
+        cluster.nodes[silent].freeze();
+        let sent = stage.store.start_challenge(ANN, start(1, 1), charges, *OTP);
+        let error = sent.await.unwrap_err();
+        cluster.nodes[silent].thaw();
+        assert!(clock.elapsed() <= patience, "{:?}", clock.elapsed());
+        assert!(
+            matches!(error, Error::Timeout | Error::Unavailable(_)),
+            "{error:?}"
+        );
+        for (node, limit) in limits
+            .iter()
+            .enumerate()
+            .filter(|(node, _)| *node != silent)
+        {
+            assert!(stage.refusal(&[*limit]).await.is_none(), "{silent} {node}");
+        }
+        stage.clock.advance(Duration::from_mins(30));
+    }
 }

@@ -3,6 +3,7 @@
 mod cluster;
 mod copy;
 mod full;
+mod liar;
 mod plate;
 mod sentinels;
 mod shared;

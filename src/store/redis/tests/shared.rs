@@ -1,16 +1,18 @@
 //! What gateways have in common through one server: limits, codes, sessions, its time, and the news.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{collections::HashSet, io::Write, net::TcpStream, sync::Arc, time::Duration};
 
-use super::{RedisServer, keys_of, spec_at};
+use super::{RedisServer, keys_of, spec_at, stage_on};
 use crate::{
     clock::{Clock, Timestamp},
     domain::quota::{Charge, Per},
     store::{
         Answered, Revoke, Rotated, Sending, Store,
         contract::{
-            ACCESS_TTL, ANN, NAMES, OTP, SESSION, Stage, at_once, charge, login, session_id, start,
+            ACCESS_TTL, ANN, BEGINNING, NAMES, OTP, SESSION, Stage, at_once, charge, login,
+            session_id, start,
         },
+        redis::stage::{Cutter, Reply, frame},
     },
 };
 
@@ -154,4 +156,74 @@ async fn whatever_is_kept_will_be_forgotten() {
         let lasts = server.cli(&["PTTL", &key]) == "-1";
         assert_eq!(lasts, key == "shop:{00}meta", "{key}");
     }
+}
+
+#[tokio::test]
+async fn every_verb_is_one_round_trip() {
+    let server = RedisServer::start();
+    let line = Cutter::before(server.address());
+    let spec = spec_at(&format!("redis://{}", line.address()), "shop:");
+    let store = Store::open(&spec, NAMES, Clock::System).await.unwrap();
+    // The first time, the server learns the scripts.
+    do_everything(&store, &line).await;
+    let before = line.count("EVALSHA");
+    let asked = do_everything(&store, &line).await;
+    assert_eq!(asked, [1, 2, 3, 4, 5, 6].map(|nth| before + nth));
+}
+
+/// Uses every verb, and looks after each how often the server has been asked.
+async fn do_everything(store: &Store, line: &Cutter) -> [usize; 6] {
+    let asked = || line.count("EVALSHA");
+    let limits = [Per::Phone, Per::Ip, Per::Country, Per::All].map(|per| Charge {
+        per,
+        ..charge(per as u8, 9, Duration::from_mins(30))
+    });
+    let sent = store.start_challenge(ANN, start(1, 1), limits.to_vec(), *OTP);
+    let Sending::Started(started) = sent.await.unwrap() else {
+        panic!("limited");
+    };
+    let sent = asked();
+    let [wrong, right] = [Stage::wrong(&started), Stage::right(&started)];
+    let answered = store.answer_challenge(ANN, wrong, *OTP, login(session_id(1)));
+    answered.await.unwrap();
+    let refused = asked();
+    let answered = store.answer_challenge(ANN, right, *OTP, login(session_id(1)));
+    answered.await.unwrap();
+    let opened = asked();
+    let rotated = store.rotate(ANN, session_id(1), 0, String::new(), SESSION, ACCESS_TTL);
+    rotated.await.unwrap();
+    let rotated = asked();
+    store.sessions(ANN, SESSION).await.unwrap();
+    let listed = asked();
+    store.revoke(ANN, Revoke::All, ACCESS_TTL).await.unwrap();
+    [sent, refused, opened, rotated, listed, asked()]
+}
+
+/// What other gateways hear, and what those read that come late.
+#[tokio::test]
+async fn an_end_is_told_and_written_down() {
+    let server = Arc::new(RedisServer::start());
+    let stage = stage_on(&server).await;
+    let mut line = TcpStream::connect(server.address()).unwrap();
+    let (mut news, mut unread) = (line.try_clone().unwrap(), Vec::new());
+    line.write_all(&frame::of(&["PSUBSCRIBE", "*revoked"]))
+        .unwrap();
+    Reply::read(&mut news, &mut unread).unwrap();
+
+    let ids = [stage.open(1, ANN).await, stage.open(2, ANN).await];
+    stage.revoke(ANN, Revoke::All).await;
+    let until = (BEGINNING + ACCESS_TTL).as_millis();
+    let told = ids.map(|id| [id.as_bytes().as_slice(), &until.to_be_bytes()].concat());
+    let message = Reply::read(&mut news, &mut unread).unwrap();
+    assert_eq!(message.members()[3], Reply::Bytes(told.concat()));
+    let revoked = keys_of(&server, "{aa}r").remove(0);
+    let score = until.to_string();
+    let members = server.cli(&["ZRANGE", &revoked, "0", "-1", "WITHSCORES"]);
+    assert_eq!(members.matches(&score).count(), 2);
+
+    // Whoever is ended later takes the place of what nobody needs any more.
+    let id = stage.open(3, ANN).await;
+    stage.clock.advance(ACCESS_TTL);
+    stage.revoke(ANN, Revoke::One(id)).await;
+    assert_eq!(server.cli(&["ZCARD", &revoked]), "1");
 }
