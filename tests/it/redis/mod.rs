@@ -3,6 +3,9 @@
 mod servers;
 
 mod refusing;
+
+mod secrecy;
+
 mod together;
 
 mod outages;
