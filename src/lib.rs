@@ -145,11 +145,11 @@ pub use crate::{
     },
 };
 
-/// What `benches/store.rs` needs to ask the store for its verbs; no part of the library's face.
+/// What `benches/store.rs` and `benches/redis.rs` need to ask the store for its verbs; no part of the library's face.
 #[doc(hidden)]
 pub mod verbs {
     pub use crate::domain::{
-        account::{AccountKey, Login},
+        account::{AccountKey, Login, Revoke},
         otp::{Answer, ChallengeId, ClientKey, Length, Nonce, Policy as OtpPolicy, Start, Tag},
         quota::{Bucket, Charge, Per, Quota},
         session::Policy as SessionPolicy,

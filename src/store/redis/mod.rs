@@ -22,11 +22,7 @@ mod verbs;
 
 #[cfg(test)]
 #[path = "../../../tests/it/stage/redis/mod.rs"]
-#[expect(
-    dead_code,
-    unused_imports,
-    reason = "some of the stage is for whole gateways"
-)]
+#[expect(dead_code, reason = "some of the stage is for whole gateways")]
 mod stage;
 #[cfg(test)]
 mod tests;

@@ -81,7 +81,7 @@ fn flatten(reply: &Reply, into: &mut Vec<u8>) {
             flatten(member, into);
             into.push(b'\n');
         }),
-        other => panic!("{other:?}"),
+        other @ (Reply::Number(_) | Reply::Nothing | Reply::Error(_)) => panic!("{other:?}"),
     }
 }
 

@@ -64,15 +64,14 @@ fn serve(mut client: TcpStream, mut server: TcpStream, says: &Mutex<Option<Vec<u
     let mut asked = Vec::new();
     while let Some(command) = next(&mut client, &mut asked) {
         let lie = says.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let answer = match lie.filter(|_| frame::command(&command) == "EVALSHA") {
-            Some(lie) => lie,
-            None => {
-                server.write_all(&command).unwrap();
-                let Some(answer) = next(&mut server, &mut Vec::new()) else {
-                    break;
-                };
-                answer
-            }
+        let answer = if let Some(lie) = lie.filter(|_| frame::command(&command) == "EVALSHA") {
+            lie
+        } else {
+            server.write_all(&command).unwrap();
+            let Some(answer) = next(&mut server, &mut Vec::new()) else {
+                break;
+            };
+            answer
         };
         if client.write_all(&answer).is_err() {
             break;
