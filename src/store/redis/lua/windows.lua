@@ -30,18 +30,33 @@ local function longest_wait(first_key, charges)
   return index, longest
 end
 
--- Adds an event to each bucket, and returns the moments under which they are kept. They are not
--- `now` after a clock was set back: an event never stands before the one that it follows.
-local function take(first_key, charges)
-  local taken = {}
-  for key = first_key, #KEYS do
-    local bucket, max, window = KEYS[key], quota(charges, key - first_key + 1)
-    local at = math.max(now, tonumber(redis.call('LINDEX', bucket, -1)) or 0)
-    if redis.call('RPUSH', bucket, at) > max then
-      redis.call('LTRIM', bucket, -max, -1)
-    end
-    redis.call('PEXPIRE', bucket, at - now + window + MARGIN)
-    taken[#taken + 1] = at
+-- Adds an event now, and returns the moment under which it is kept: that of the event before it, if
+-- the clock was set back in between, so that the order is kept.
+local function add(bucket, max, window)
+  local at, held = now, redis.call('RPUSH', bucket, now)
+  local before = held > 1 and tonumber(redis.call('LINDEX', bucket, -2))
+  if before and before > at then
+    at = before
+    redis.call('LSET', bucket, -1, at)
   end
-  return taken
+  if held > max then
+    redis.call('LTRIM', bucket, -max, -1)
+  end
+  -- A busy bucket is not told with each event how long to live: the first one in each eighth of the
+  -- window says it for the whole of that eighth.
+  local eighth = window / 8
+  if not before or math.floor(before / eighth) ~= math.floor(at / eighth) then
+    redis.call('PEXPIRE', bucket, math.ceil(at - now + window + eighth) + MARGIN)
+  end
+  return at
+end
+
+-- Adds an event to each bucket, and returns the moments under which they are kept.
+local function take(first_key, charges)
+  local moments = {}
+  for key = first_key, #KEYS do
+    local max, window = quota(charges, key - first_key + 1)
+    moments[#moments + 1] = add(KEYS[key], max, window)
+  end
+  return moments
 end

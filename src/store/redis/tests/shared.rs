@@ -146,7 +146,7 @@ async fn whatever_is_kept_will_be_forgotten() {
         .collect();
     windows.sort_unstable();
     for (millis, limit) in windows.into_iter().zip(limits) {
-        about(millis, limit.quota.window);
+        about(millis, limit.quota.window * 9 / 8);
     }
     one.revoke(ANN, Revoke::One(id), ACCESS_TTL).await.unwrap();
     about(ttl("}r"), ACCESS_TTL);
@@ -223,7 +223,7 @@ async fn an_end_is_told_and_written_down() {
 
     // Whoever is ended later takes the place of what nobody needs any more.
     let id = stage.open(3, ANN).await;
-    stage.clock.advance(ACCESS_TTL);
+    stage.clock.advance(ACCESS_TTL + Duration::from_mins(1));
     stage.revoke(ANN, Revoke::One(id)).await;
     assert_eq!(server.cli(&["ZCARD", &revoked]), "1");
 }
