@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::secret::Secret;
 
 fn url(text: &str) -> Url {
     text.parse().expect(text)
