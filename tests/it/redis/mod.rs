@@ -2,6 +2,8 @@
 
 mod servers;
 
+mod doors;
+
 mod refusing;
 
 mod secrecy;

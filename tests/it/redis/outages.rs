@@ -2,9 +2,10 @@
 
 use std::time::Instant;
 
+use serde_json::json;
 use tokio::task::spawn_blocking;
 
-use super::{gateway, is_back, is_out, is_refused, passes, phone, sessions};
+use super::{beside, gateway, is_back, is_out, is_refused, passes, phone, sessions};
 use crate::stage::{
     PHONE, Stage, Tokens,
     redis::{DURABLE, RedisServer, Reply, wait_for},
@@ -43,13 +44,17 @@ async fn a_redis_that_is_frozen_holds_nobody_up_and_no_code_opens_two_sessions()
     let redis = RedisServer::start();
     let stage = gateway(&url(&redis)).await;
     let [kept, leaving] = two(&stage).await;
-    let somebody = phone();
+    let (somebody, limited) = (phone(), phone());
     let before = stage.log_in(&somebody).await;
+    for _ in 0..2 {
+        assert_eq!(stage.ask_for_code(&limited).await.status, 200);
+    }
     stage.ask_for_code(&somebody).await;
     let code = stage.inbox.nth_code_for(&somebody, 2).await;
     redis.freeze();
     // It may yet do this when it wakes up; nobody hears of it.
     is_refused(stage.verify_otp(&somebody, &code)).await;
+    is_refused(stage.send_otp(&limited)).await;
     is_out(&stage, &kept, &leaving).await;
     redis.thaw();
     is_back(&stage, Instant::now()).await;
@@ -64,6 +69,12 @@ async fn a_redis_that_is_frozen_holds_nobody_up_and_no_code_opens_two_sessions()
         }
     }
     assert!(opened <= 1);
+    // Whether the third one happened or not, there is no fourth.
+    stage.ask_for_code(&limited).await;
+    let refused = stage.ask_for_code(&limited).await;
+    refused.is_refused(429, "rate_limited");
+    stage.settle().await;
+    assert!(stage.inbox.messages_to(&limited).len() <= 3);
     // Before, and the one that the code opened, whoever was told.
     assert_eq!(sessions(&stage, &before).await, 2);
     assert_eq!(stage.refresh(&kept.refresh).await.status, 200);
@@ -84,6 +95,7 @@ async fn a_full_redis_does_nothing_half_and_keeps_who_is_there() {
     is_refused(stage.send_otp(&late)).await;
     is_refused(stage.verify_otp(&waiting, &code)).await;
     assert_eq!(redis.cli(&["DBSIZE"]), keys);
+    assert_eq!(stage.operators("/ready").await.status, 503);
     // What takes the place of something goes on.
     passes(&stage, &kept).await;
     let kept = Tokens::of(&stage.refresh(&kept.refresh).await.json());
@@ -107,6 +119,41 @@ async fn a_full_redis_does_nothing_half_and_keeps_who_is_there() {
     // The message that was refused never went out.
     stage.inbox.nth_code_for(&late, 3).await;
     assert_eq!(stage.inbox.messages_to(&late).len(), 3);
+}
+
+#[tokio::test]
+async fn a_redis_that_only_reads_is_out_until_it_writes_again() {
+    let redis = RedisServer::start();
+    let stage = gateway(&url(&redis)).await;
+    let [kept, _] = two(&stage).await;
+    let waiting = phone();
+    stage.ask_for_code(&waiting).await;
+    let code = stage.inbox.code_for(&waiting).await;
+    // Nobody is there to be copied, so that it keeps what it has.
+    redis.cli(&["REPLICAOF", "127.0.0.1", "1"]);
+    let body = json!({ "refresh_token": kept.refresh });
+    is_refused(stage.send_otp(&phone())).await;
+    is_refused(stage.verify_otp(&waiting, &code)).await;
+    is_refused(stage.post("/api/auth/refresh").json(&body)).await;
+    assert_eq!(stage.operators("/ready").await.status, 503);
+    passes(&stage, &kept).await;
+    redis.cli(&["REPLICAOF", "NO", "ONE"]);
+    is_back(&stage, Instant::now()).await;
+    assert_eq!(stage.answer(&waiting, &code).await.status, 200);
+    assert_eq!(stage.refresh(&kept.refresh).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_gateway_that_starts_without_its_redis_finds_it_later() {
+    let mut redis = RedisServer::with(&DURABLE);
+    let before = gateway(&url(&redis)).await;
+    let kept = before.log_in(PHONE).await;
+    redis.kill();
+    let stage = beside(&before, &url(&redis)).await;
+    is_out(&stage, &kept, &kept).await;
+    redis.restart();
+    is_back(&stage, Instant::now()).await;
+    assert_eq!(stage.refresh(&kept.refresh).await.status, 200);
 }
 
 #[tokio::test]
