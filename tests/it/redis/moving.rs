@@ -1,6 +1,6 @@
 //! A gateway that moves from its file to Redis, by the program's own command: nobody has to log in again.
 
-use std::{fs, net::SocketAddr};
+use std::{fs, net::SocketAddr, time::Duration};
 
 use serde_json::json;
 use tempfile::TempDir;
@@ -9,7 +9,7 @@ use crate::stage::{
     Tokens,
     client::{Answer, Call},
     program::Program,
-    redis::RedisServer,
+    redis::{Cutter, RedisServer, Weather, wait_for},
 };
 
 #[tokio::test]
@@ -72,15 +72,28 @@ async fn a_copy_that_is_killed_is_ended_by_the_next_one() {
     let kept = log_in(&program, address, ANN).await;
     program.kill().await;
 
-    // In the middle: the server has taken the first records, and does not answer.
-    house.server.freeze();
-    let redis = house.redis();
-    let copying = Program::run(house.dir.path(), &House::arguments("embedded:", &redis));
+    // Slow enough to be killed when some of it is there and some is not.
+    let (line, redis) = (Cutter::before(house.server.address()), house.redis());
+    line.set(Weather::Slow(Duration::from_millis(200)));
+    let slow = format!("redis://{}", line.address());
+    let copying = Program::run(house.dir.path(), &House::arguments("embedded:", &slow));
+    wait_for("a part of the copy", || {
+        let bookmark = house.server.cli(&["HGET", "otp:{00}meta", "bookmark"]);
+        (!bookmark.is_empty()).then_some(())
+    });
     copying.kill().await;
-    house.server.thaw();
+
+    house.configure(&redis);
+    let mut early = Program::run(house.dir.path(), &[]);
+    assert_eq!(early.ends().await, 1);
+    let complaint = early.err.line(|_| true).await;
+    assert!(complaint.contains("is being copied"), "{complaint}");
     let (exit, said, complaint) = house.copy("embedded:", &redis).await;
     assert_eq!(exit, 0, "{complaint}");
-    assert!(said.contains("1 accounts, 1 sessions"), "{said}");
+    assert!(
+        said.starts_with("went on where an earlier copy had stopped"),
+        "{said}"
+    );
     let (_program, address) = house.open(&redis).await;
     assert_eq!(refresh(address, &kept).await.status, 200);
 }
@@ -167,6 +180,13 @@ impl House {
 
     /// A gateway on this store. What is not in the store stays in the directory.
     async fn open(&self, store: &str) -> (Program, SocketAddr) {
+        self.configure(store);
+        let program = Program::run(self.dir.path(), &[]);
+        let address = program.address().await;
+        (program, address)
+    }
+
+    fn configure(&self, store: &str) {
         let configuration = format!(
             "[server]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"off\"\n\
              {}[tokens]\nissuer = \"https://login.test\"\n\
@@ -181,9 +201,6 @@ impl House {
             },
         );
         fs::write(self.dir.path().join("gateway.toml"), configuration).expect("a file");
-        let program = Program::run(self.dir.path(), &[]);
-        let address = program.address().await;
-        (program, address)
     }
 
     fn arguments<'a>(from: &'a str, to: &'a str) -> [&'a str; 6] {

@@ -258,6 +258,10 @@ async fn neither_a_place_of_others_nor_one_without_a_store_is_touched() {
         let foreign = matches!(refused, Broken::Open(OpenError::Foreign { .. }));
         assert!(foreign, "{refused}");
     }
+    let refused = Source::open(&from, others, clock.clone(), STAMP).await;
+    let refused = refused.unwrap_err();
+    let foreign = matches!(refused, Broken::Open(OpenError::Names { .. }));
+    assert!(foreign, "{refused}");
     server.cli(&["HSET", "moved:{00}meta", "form", "2"]);
     let refused = copy(&from, &to, &clock).await.unwrap_err();
     assert!(
