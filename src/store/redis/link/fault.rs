@@ -56,7 +56,7 @@ impl Fault {
     fn answered(error: &RedisError, place: &Place) -> Self {
         let detail = error.detail().unwrap_or_default();
         let code = match inner_code(detail).or(error.code()).unwrap_or_default() {
-            "ERR" if detail.contains(FORBIDDEN) => "NOPERM",
+            "ERR" if FORBIDDEN.iter().any(|text| detail.contains(text)) => "NOPERM",
             code => code,
         };
         let text = || format!("{place}: {code} {detail}").into();
@@ -76,8 +76,12 @@ impl Fault {
     }
 }
 
-/// What a script complains of that its user lets it not do. It has no code of its own.
-const FORBIDDEN: &str = "The user executing the script can't";
+/// What a script complains of when its user lets it not do something: before 7.2, and since. It has
+/// no code of its own.
+const FORBIDDEN: [&str; 2] = [
+    "The user executing the script can't",
+    "ACL failure in script",
+];
 
 /// Before version 7, what a command in a script complained of stands behind a text of its own.
 fn inner_code(detail: &str) -> Option<&str> {
@@ -163,6 +167,7 @@ mod tests {
         for line in [
             "NOPERM this user has no permissions to run the 'eval' command",
             "ERR The user executing the script can't run this command or subcommand script: 1f",
+            "ERR ACL failure in script: User a has no permissions to run the 'del' command",
             "ERR Error running script (call to f_1): @user_script:1: The user executing the script \
              can't run this command or subcommand",
         ] {

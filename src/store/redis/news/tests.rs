@@ -266,7 +266,7 @@ async fn what_nobody_told_is_found_by_the_next_reading() {
 
 #[tokio::test]
 async fn who_may_not_listen_does_not_claim_to_know() {
-    let server = RedisServer::with(&["user deaf on >deaf ~* &others +@all"]);
+    let server = RedisServer::with(&["user deaf on >deaf ~* resetchannels &others +@all"]);
     let url = format!("redis://deaf:deaf@{}", server.address());
     let (news, revocations) = listen(&url, Duration::from_millis(50)).await;
     news.settle(Duration::from_millis(500)).await;

@@ -41,7 +41,7 @@ async fn a_password_opens_and_a_wrong_one_does_not() {
 async fn a_user_needs_its_keys_and_scripts_and_nothing_else() {
     let server = RedisServer::with(&[
         "user default off",
-        "user app on >hush ~otp:* &otp:* +eval +evalsha +script|load +exists +del +incr",
+        "user app on >hush ~otp:* resetchannels &otp:* +eval +evalsha +script|load +exists +del +incr",
         "user blind on >hush ~shop:* +@all",
         "user mute on >hush ~otp:* +@all -evalsha",
         "user weak on >hush ~otp:* +@all -del",
