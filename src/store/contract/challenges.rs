@@ -153,3 +153,64 @@ pub async fn an_answer_to_nothing_is_wrong(stage: Stage) {
     let answered = stage.answer(ANN, answer, 1).await;
     assert_eq!(answered, OPENED_NOTHING);
 }
+
+pub async fn a_code_is_sent_again_while_half_of_a_life_remains_to_it(stage: Stage) {
+    let first = stage.send(ANN, start(1, 1)).await;
+    stage.clock.advance(Duration::from_mins(4));
+    stage.send(ANN, start(1, 2)).await;
+    let half = OTP.max_age.checked_sub(OTP.ttl / 2).unwrap();
+    stage.wait_until(BEGINNING + half);
+    let last = stage.send(ANN, start(1, 3)).await;
+    assert_eq!(last.nonce, first.nonce);
+    assert_eq!(last.expires_at, BEGINNING + OTP.max_age);
+    stage.clock.advance(Duration::from_millis(1));
+    assert_ne!(stage.send(ANN, start(1, 4)).await.nonce, first.nonce);
+}
+
+pub async fn whoever_burnt_a_challenge_gets_another_one_on_a_code_that_lives(stage: Stage) {
+    let burnt = stage.send(ANN, start(1, 1)).await;
+    let others = stage.send(ANN, start(2, 2)).await;
+    for attempts in (0..5).rev() {
+        let answered = stage.answer(ANN, Stage::wrong(&burnt), 1).await;
+        assert_eq!(answered, left(attempts));
+    }
+    let fresh = stage.send(ANN, start(1, 3)).await;
+    assert_eq!(fresh.nonce, others.nonce);
+    assert!(![burnt.id, others.id].contains(&fresh.id));
+    assert_eq!(stage.send(ANN, start(1, 4)).await.id, fresh.id);
+    // An answer that names none is one to the latest, and so the burnt one stays burnt.
+    let unnamed = Answer {
+        challenge: None,
+        ..Stage::wrong(&fresh)
+    };
+    assert_eq!(stage.answer(ANN, unnamed, 1).await, left(4));
+    assert_eq!(stage.answer(ANN, Stage::right(&burnt), 1).await, left(0));
+    let answered = stage.answer(ANN, Stage::right(&fresh), 1).await;
+    assert!(matches!(answered, Answered::Opened(_)));
+}
+
+pub async fn the_seventeenth_caller_takes_the_place_of_the_first(stage: Stage) {
+    let mut sent = Vec::new();
+    for client in 1..=16 {
+        sent.push(stage.send(ANN, start(client, client.into())).await);
+    }
+    // All have one of their own, and keep it.
+    for (client, started) in (1..).zip(&sent) {
+        assert_eq!(stage.send(ANN, start(client, 99)).await.id, started.id);
+    }
+    stage.send(ANN, start(17, 17)).await;
+    let by_another = |started: &Started| Answer {
+        client: ClientKey([99; 8]),
+        ..Stage::wrong(started)
+    };
+    let answered = stage.answer(ANN, by_another(&sent[0]), 1).await;
+    assert_eq!(answered, OPENED_NOTHING);
+    for started in &sent[1..4] {
+        assert!(matches!(
+            stage.answer(ANN, by_another(started), 1).await,
+            Answered::Wrong {
+                attempts_left: Some(_)
+            }
+        ));
+    }
+}

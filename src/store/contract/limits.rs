@@ -83,6 +83,12 @@ pub async fn of_several_violated_limits_the_longest_wait_is_told(stage: Stage) {
     let open = charge(3, 9, WINDOW * 3);
     stage.send_within(&[short, long]).await;
     let until = BEGINNING + WINDOW * 2;
+    // Of two with the same wait it is the first.
+    let alike = charge(4, 1, WINDOW * 2);
+    stage.send_within(&[alike]).await;
+    for charges in [[long, alike], [alike, long]] {
+        assert_eq!(stage.refusal(&charges).await, Some((0, until)));
+    }
     for (charges, charge) in [(vec![open, short, long], 2), (vec![long, open, short], 0)] {
         assert_eq!(stage.refusal(&charges).await, Some((charge, until)));
     }

@@ -84,6 +84,9 @@ macro_rules! rules {
             failures_count_over_all_challenges_of_a_day
             a_strangers_failures_leave_the_owners_challenge_alone
             an_answer_to_nothing_is_wrong
+            a_code_is_sent_again_while_half_of_a_life_remains_to_it
+            whoever_burnt_a_challenge_gets_another_one_on_a_code_that_lives
+            the_seventeenth_caller_takes_the_place_of_the_first
 
             the_old_token_gives_the_same_successor_until_the_grace_is_over
             a_replay_ends_and_revokes_the_session_in_one_step
@@ -96,6 +99,8 @@ macro_rules! rules {
             sessions_are_listed_by_their_last_use
             one_account_knows_nothing_of_another
             a_revocation_is_seen_before_its_answer
+            eight_replaced_tokens_have_their_grace_at_once_and_the_ninth_is_a_replay
+            a_session_that_has_ended_by_itself_is_not_ended_again
         }
     };
 }

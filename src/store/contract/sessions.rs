@@ -204,3 +204,32 @@ pub async fn a_revocation_is_seen_before_its_answer(stage: Stage) {
         assert!(view.is_revoked(id, stage.now()));
     }
 }
+
+pub async fn eight_replaced_tokens_have_their_grace_at_once_and_the_ninth_is_a_replay(
+    stage: Stage,
+) {
+    let id = stage.open(1, ANN).await;
+    for n in 0..9 {
+        let rotated = stage.rotate(ANN, id, n).await;
+        assert_eq!(generation(&rotated), Some((n + 1, stage.now())));
+        stage.clock.advance(SECOND);
+    }
+    for n in 1..9 {
+        let issued_at = BEGINNING + SECOND * n;
+        let again = stage.rotate(ANN, id, n).await;
+        assert_eq!(generation(&again), Some((n + 1, issued_at)));
+    }
+    assert_eq!(stage.rotate(ANN, id, 0).await, Rotated::Replayed);
+}
+
+pub async fn a_session_that_has_ended_by_itself_is_not_ended_again(stage: Stage) {
+    let id = stage.open(1, ANN).await;
+    let end = BEGINNING + SESSION.idle;
+    stage.wait_until(end);
+    assert_eq!(stage.revoke(ANN, Revoke::All).await, []);
+    assert!(!stage.is_revoked(id));
+
+    let id = stage.open(2, ANN).await;
+    stage.wait_until((end + SESSION.idle).minus(Duration::from_millis(1)));
+    assert_eq!(stage.revoke(ANN, Revoke::All).await, [id]);
+}

@@ -227,3 +227,32 @@ async fn an_end_is_told_and_written_down() {
     stage.revoke(ANN, Revoke::One(id)).await;
     assert_eq!(server.cli(&["ZCARD", &revoked]), "1");
 }
+
+/// It is told now and then how long to live, and always long enough.
+#[tokio::test]
+async fn a_busy_window_lives_as_long_as_its_events_and_keeps_no_others() {
+    const WINDOW: Duration = Duration::from_mins(40);
+    let server = Arc::new(RedisServer::start());
+    let stage = stage_on(&server).await;
+    let limit = charge(1, 30, WINDOW);
+    let told = || -> usize {
+        let stat = server.info("cmdstat_pexpire").unwrap_or_default();
+        let calls = stat.split(',').find_map(|word| word.strip_prefix("calls="));
+        calls.map_or(0, |calls| calls.parse().unwrap())
+    };
+    let mut lives_until = stage.now();
+    for event in 0..100 {
+        let before = told();
+        assert!(stage.refusal(&[limit]).await.is_none(), "{event}");
+        let window = keys_of(&server, "}w:").remove(0);
+        if told() > before {
+            let ttl = server.cli(&["PTTL", &window]).parse().unwrap();
+            lives_until = stage.now() + Duration::from_millis(ttl);
+        }
+        assert!(lives_until >= stage.now() + WINDOW, "{event}");
+        let held: usize = server.cli(&["LLEN", &window]).parse().unwrap();
+        assert_eq!(held, (event + 1).min(30));
+        stage.clock.advance(WINDOW / 30);
+    }
+    assert!(told() < 30, "{}", told());
+}
