@@ -1,7 +1,9 @@
 //! What a verb costs on Redis, and what a session weighs there, from a thousand sessions to a million.
 //!
-//! It starts a server of its own (`REDIS_SERVER` names the program) and asks one thing at a time, so
-//! the times are those of an idle server: of the whole step, and of the script alone in brackets.
+//! It starts a server of its own (`REDIS_SERVER` names the program). The first table asks one thing
+//! at a time, so its times are those of an idle server: the median and the 99th percentile of the
+//! whole step, and the average of the script alone in brackets. The second one asks many at once:
+//! how many steps a second, and how long each keeps the processor of the gateway and that of Redis.
 
 #![expect(
     clippy::expect_used,
@@ -12,8 +14,9 @@
 )]
 
 use std::{
-    fmt,
+    fmt, fs,
     io::{self, Write, stdout},
+    ops::Range,
     time::{Duration, Instant},
 };
 
@@ -37,8 +40,18 @@ const SIZES: [u64; 4] = [1_000, 10_000, 100_000, 1_000_000];
 /// How often each verb is asked.
 const ROUNDS: u64 = 1_000;
 
-/// Callers that log in at once while the server is filled.
+/// How many ask at once, where many do.
 const CALLERS: usize = 64;
+
+/// How many of them there are when it is measured what a crowd costs.
+const CROWD: u64 = 50_000;
+
+/// What a crowd has cost up to some moment: time, and on whose processor.
+struct Spent {
+    at: Instant,
+    gateway: Duration,
+    redis: Duration,
+}
 
 /// What one verb took.
 struct Cost {
@@ -58,14 +71,17 @@ fn main() -> io::Result<()> {
         max_size: 0,
         deadline: Duration::from_secs(30),
     };
+    // One thread, as a worker has.
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let store = Store::open(&spec, MASTER.id(), Clock::System).await;
-        measure(&server, &store.expect("a store")).await
+        let store = store.expect("a store");
+        measure_one_by_one(&server, &store).await?;
+        measure_a_crowd(&server, &store).await
     })
 }
 
-async fn measure(server: &RedisServer, store: &Store) -> io::Result<()> {
+async fn measure_one_by_one(server: &RedisServer, store: &Store) -> io::Result<()> {
     let mut out = stdout();
     let titles = ["send", "verify", "refresh", "list", "logout"];
     write!(out, "{:>9} {:>7}", "sessions", "bytes")?;
@@ -76,7 +92,7 @@ async fn measure(server: &RedisServer, store: &Store) -> io::Result<()> {
     let empty = used_memory(server);
     let mut sessions = 0;
     for size in SIZES {
-        fill(store, sessions..size).await;
+        at_once(store, sessions..size, log_in).await;
         sessions = size;
         let bytes = (used_memory(server) - empty) / size;
         write!(out, "{size:>9} {bytes:>7}")?;
@@ -88,15 +104,57 @@ async fn measure(server: &RedisServer, store: &Store) -> io::Result<()> {
     Ok(())
 }
 
-/// Lets so many people log in. No limit holds them back, so that their sessions are all they leave.
-async fn fill(store: &Store, people: std::ops::Range<u64>) {
+async fn measure_a_crowd(server: &RedisServer, store: &Store) -> io::Result<()> {
+    let mut out = stdout();
+    writeln!(out)?;
+    writeln!(
+        out,
+        "{CALLERS:>4} at once {:>9} {:>11} {:>9}",
+        "per s", "gateway us", "redis us"
+    )?;
+    let people = u64::MAX / 2..u64::MAX / 2 + CROWD;
+    let before = Spent::so_far(server);
+    at_once(store, people.clone(), send).await;
+    let sent = Spent::so_far(server);
+    writeln!(out, "{:>12} {}", "send", sent.since(&before))?;
+    at_once(store, people.clone(), answer).await;
+    let verified = Spent::so_far(server);
+    writeln!(out, "{:>12} {}", "verify", verified.since(&sent))?;
+    at_once(store, people, rotate).await;
+    let refreshed = Spent::so_far(server);
+    writeln!(out, "{:>12} {}", "refresh", refreshed.since(&verified))
+}
+
+async fn send(caller: Caller, store: Store) {
+    caller.send(&store, caller.charges()).await;
+}
+
+async fn answer(caller: Caller, store: Store) {
+    caller.answer(&store).await;
+}
+
+async fn rotate(caller: Caller, store: Store) {
+    caller.rotate(&store).await;
+}
+
+/// No limit holds them back, so that their sessions are all they leave.
+async fn log_in(caller: Caller, store: Store) {
+    caller.send(&store, Vec::new()).await;
+    caller.answer(&store).await;
+}
+
+/// Lets each of them take a step, so many at once.
+async fn at_once<F: Future<Output = ()> + Send>(
+    store: &Store,
+    people: Range<u64>,
+    step: impl Fn(Caller, Store) -> F + Copy + Send + 'static,
+) {
     let mut callers = JoinSet::new();
     for first in (0..).take(CALLERS) {
         let (store, people) = (store.clone(), people.clone());
         callers.spawn(async move {
             for n in (people.start + first..people.end).step_by(CALLERS) {
-                Caller(n).send(&store, Vec::new()).await;
-                Caller(n).answer(&store).await;
+                step(Caller(n), store.clone()).await;
             }
         });
     }
@@ -153,6 +211,36 @@ async fn cost(
 fn used_memory(server: &RedisServer) -> u64 {
     let used = server.info("used_memory").expect("a figure");
     used.parse().expect("a number")
+}
+
+impl Spent {
+    fn so_far(server: &RedisServer) -> Self {
+        // Of this thread, in nanoseconds: the first figure.
+        let stat = fs::read_to_string("/proc/thread-self/schedstat").expect("Linux");
+        let nanos = stat.split(' ').next().and_then(|nanos| nanos.parse().ok());
+        let cpu = |name| -> f64 {
+            server
+                .info(name)
+                .expect("a figure")
+                .parse()
+                .expect("seconds")
+        };
+        Self {
+            at: Instant::now(),
+            gateway: Duration::from_nanos(nanos.expect("a figure")),
+            redis: Duration::from_secs_f64(cpu("used_cpu_user") + cpu("used_cpu_sys")),
+        }
+    }
+
+    /// Per step of the crowd.
+    fn since(&self, before: &Self) -> String {
+        let steps = f64::from(u32::try_from(CROWD).expect("few"));
+        let each = |span: Duration| span.as_secs_f64() * 1e6 / steps;
+        let rate = steps / (self.at - before.at).as_secs_f64();
+        let gateway = each(self.gateway.saturating_sub(before.gateway));
+        let redis = each(self.redis.saturating_sub(before.redis));
+        format!("{rate:>9.0} {gateway:>11.1} {redis:>9.1}")
+    }
 }
 
 impl fmt::Display for Cost {
