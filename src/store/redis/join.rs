@@ -43,4 +43,25 @@ impl<F: Future> Slot<F> {
     }
 }
 
-impl<F: Future> Unpin for Slot<F> {}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::sync::Barrier;
+
+    #[tokio::test]
+    async fn all_are_under_way_at_once_and_keep_their_places() {
+        let barrier = Barrier::new(3);
+        // Nobody passes the barrier before all have come to it.
+        let meet = async |place: u32| {
+            barrier.wait().await;
+            place
+        };
+        assert_eq!(join_all([3, 1, 2].map(meet)).await, [3, 1, 2]);
+    }
+
+    #[tokio::test]
+    async fn of_nothing_there_is_nothing_to_wait_for() {
+        let none: [std::future::Ready<()>; 0] = [];
+        assert!(join_all(none).await.is_empty());
+    }
+}
