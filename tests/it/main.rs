@@ -12,7 +12,6 @@ mod bad_input;
 mod chromium;
 mod cookies;
 mod durability;
-mod forged_tokens;
 mod forward_auth;
 mod kill;
 mod limits;
@@ -21,12 +20,12 @@ mod login_page;
 mod logout;
 mod races;
 mod refresh;
-mod return_to;
 mod send_otp;
 mod sessions;
-mod strangers;
 mod verify_otp;
 mod who_is_calling;
+
+mod threats;
 
 mod redis;
 
@@ -43,11 +42,8 @@ mod https_certificates;
 mod https_clients;
 mod https_handshakes;
 mod https_redirect;
-mod identity;
 mod operators;
 mod pool;
 mod routes;
 mod shutdown;
-mod smuggling;
 mod streams;
-mod targets;
