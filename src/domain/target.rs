@@ -29,6 +29,9 @@ pub enum Ambiguity {
     /// `%` without two hexadecimal digits behind it.
     #[error("the path holds a broken percent escape")]
     BadEscape,
+    /// A character of UTF-8 in more bytes than it needs: a dot or a slash for readers that are not strict.
+    #[error("the path holds an overlong character")]
+    Overlong,
     /// `%25` in front of an escape that would become dangerous when decoded twice.
     #[error("the path is percent-encoded twice")]
     DoubleEncoding,
@@ -95,6 +98,9 @@ impl<'a> CanonicalPath<'a> {
                 b'%' if rest.get(..2).and_then(hex_byte).is_some_and(is_dangerous) => {
                     return Err(Ambiguity::DoubleEncoding);
                 }
+                0x80.. if begins_overlong(byte, next_escaped(rest)) => {
+                    return Err(Ambiguity::Overlong);
+                }
                 b'/' => encoded_separator = true,
                 _ => {}
             }
@@ -107,10 +113,7 @@ impl<'a> CanonicalPath<'a> {
         }
         canonical.push_str(rest);
         // An encoded slash ends a segment for a server that decodes before it splits.
-        let steps_up = |segment: &str| {
-            let name = segment.split_once(';').map_or(segment, |(name, _)| name);
-            name == "." || name == ".."
-        };
+        let steps_up = |segment: &str| matches!(name_of(segment), "." | "..");
         if canonical.split('/').any(|s| s.split("%2F").any(steps_up)) {
             return Err(Ambiguity::DotSegment);
         }
@@ -186,10 +189,11 @@ pub fn canonical_host(authority: &str) -> Option<Cow<'_, str>> {
         let port_at = authority.find(':').unwrap_or(authority.len());
         let (host, port) = authority.split_at(port_at);
         let host = host.strip_suffix('.').unwrap_or(host);
-        let name_like = host
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'));
-        if host.is_empty() || !name_like || !is_port_suffix(port) {
+        let is_label = |label: &str| {
+            let of_names = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+            !label.is_empty() && label.bytes().all(of_names)
+        };
+        if !host.split('.').all(is_label) || !is_port_suffix(port) {
             return None;
         }
         host
@@ -211,6 +215,20 @@ fn is_port_suffix(suffix: &str) -> bool {
 fn hex_byte(digits: &str) -> Option<u8> {
     let hex = digits.bytes().all(|b| b.is_ascii_hexdigit());
     hex.then(|| u8::from_str_radix(digits, 16).ok()).flatten()
+}
+
+/// The byte that the next escape stands for, if one follows at once.
+fn next_escaped(rest: &str) -> Option<u8> {
+    rest.strip_prefix('%')?.get(..2).and_then(hex_byte)
+}
+
+/// Whether a character begins here that a shorter sequence stands for (RFC 3629 §3). Bytes that are no
+/// UTF-8 at all are some older encoding, and mean nothing that a path is made of.
+const fn begins_overlong(first: u8, second: Option<u8>) -> bool {
+    matches!(
+        (first, second),
+        (0xc0 | 0xc1, Some(0x80..=0xbf)) | (0xe0, Some(0x80..=0x9f)) | (0xf0, Some(0x80..=0x8f))
+    )
 }
 
 /// RFC 3986 §2.3.
@@ -268,6 +286,7 @@ mod tests {
             ("/./admin", Ambiguity::DotSegment),
             ("/..;/admin", Ambiguity::DotSegment),
             ("/.;x=1/admin", Ambiguity::DotSegment),
+            ("/..%3b/admin", Ambiguity::DotSegment),
             ("/public/..%2fadmin", Ambiguity::DotSegment),
             ("/a%2f..%2fb", Ambiguity::DotSegment),
             ("/a/..", Ambiguity::DotSegment),
@@ -286,8 +305,26 @@ mod tests {
             ("/%252e%252e/admin", Ambiguity::DoubleEncoding),
             ("/%252fadmin", Ambiguity::DoubleEncoding),
             ("/%25252e", Ambiguity::DoubleEncoding),
+            ("/%c0%ae%c0%ae/admin", Ambiguity::Overlong),
+            ("/a%C1%9cb", Ambiguity::Overlong),
+            ("/a%e0%80%af", Ambiguity::Overlong),
+            ("/a%f0%80%80%af", Ambiguity::Overlong),
         ] {
             assert_eq!(refused(path), reason, "{path}");
+        }
+    }
+
+    #[test]
+    fn letters_of_older_encodings_are_no_overlong_ones() {
+        for path in [
+            "/%C0",
+            "/%C1t%C3%A9",
+            "/%E0x",
+            "/%F0%9F%98%80",
+            "/%E0%A4%85",
+        ] {
+            let parsed = CanonicalPath::parse(path).expect(path);
+            assert_eq!(parsed.as_str(), path);
         }
     }
 
@@ -324,6 +361,9 @@ mod tests {
             ("[::1]:8080", Some("[::1]")),
             ("", None),
             (".", None),
+            ("a..", None),
+            (".a", None),
+            ("a..b", None),
             ("a,b", None),
             ("user@host", None),
             ("host/path", None),

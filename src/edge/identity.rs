@@ -103,13 +103,18 @@ impl IdentityLayer {
         self.set(headers, &principal);
     }
 
-    /// Removes what looks like an identity header, and what looks like another header of the gateway's
-    /// without being spelt like it (those spelt right were judged and set before).
+    /// Removes what looks like an identity header or names another target than the one that was matched,
+    /// and what looks like another header of the gateway's without being spelt like it (those spelt
+    /// right were judged and set before).
     fn strip(&self, headers: &mut HeaderMap) {
         let is_forged = |name: &HeaderName| {
             let name = name.as_str();
-            let is_unusual = || name.bytes().any(|b| b == b'_' || b == b'.');
+            let is_unusual = || {
+                name.bytes()
+                    .any(|b| !b.is_ascii_alphanumeric() && b != b'-')
+            };
             self.protected.iter().any(|ours| folds_to(name, ours))
+                || OTHER_TARGETS.iter().any(|target| folds_to(name, target))
                 || (is_unusual() && is_told_by_the_gateway(&fold(name).collect::<String>()))
         };
         let forged: Vec<HeaderName> = headers.keys().filter(|n| is_forged(n)).cloned().collect();
@@ -138,6 +143,9 @@ impl IdentityLayer {
         }
     }
 }
+
+/// Headers in which some frameworks look for the target, in place of the one that was matched.
+const OTHER_TARGETS: [&str; 2] = ["x-original-url", "x-rewrite-url"];
 
 /// Whether a header is the gateway's word to the app and stands there already.
 fn is_told_by_the_gateway(name: &str) -> bool {

@@ -12,6 +12,7 @@ pub mod redis;
 pub mod tls;
 pub mod upstream;
 pub mod wire;
+pub mod witness;
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 

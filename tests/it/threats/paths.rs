@@ -1,65 +1,101 @@
-//! Request targets: what can be read in two ways is refused with a reason, what is forwarded is what was matched.
+//! Paths that two readers could take for two places: refused with a reason, or matched as they are forwarded.
 
-use crate::stage::{PHONE, Stage, client::Answer, wire::Wire};
+use http::Request;
 
-const OPEN: &str = "[[routes]]\npath = \"/\"\nauth = \"none\"";
+use super::{DOORS, ONE_CLOSED, ask, gate, refuses, refuses_target, say};
+use crate::stage::{
+    PHONE,
+    h2::{H2, body},
+    upstream::told,
+};
 
-/// What comes back for `head`, a request's head without its last empty line.
-async fn say(stage: &Stage, head: impl AsRef<[u8]>) -> Answer {
-    let mut wire = Wire::to(stage.address).await;
-    wire.send(head).await;
-    wire.send("\r\n\r\n").await;
-    wire.answer().await
+const AMBIGUOUS: &str = "invalid_request_target";
+
+/// Every row is refused at a gate that is closed but for one place, and at one that is open but for one.
+async fn refused_everywhere(rows: &[(&str, &str)]) {
+    for doors in [DOORS, ONE_CLOSED] {
+        let stage = gate(&doors).await;
+        for (target, reason) in rows {
+            let detail = refuses_target(&stage, target, 400, AMBIGUOUS).await;
+            assert!(detail.contains(reason), "{target}: {detail}");
+        }
+    }
 }
 
-async fn ask(stage: &Stage, target: &str) -> Answer {
-    say(stage, format!("GET {target} HTTP/1.1\r\nHost: app.test")).await
-}
-
+// P1, step out of an open place: Envoy CVE-2019-9901, Istio CVE-2021-31920, Oathkeeper CVE-2026-33494.
 #[tokio::test]
-async fn every_ambiguous_path_is_refused_with_its_reason_and_reaches_no_app() {
-    let stage = Stage::with(&[OPEN]).await;
-    for (target, reason) in [
-        ("/public/../admin", "dot segment"),
+async fn no_step_up_leads_out_of_an_open_place() {
+    let step = "dot segment";
+    refused_everywhere(&[
+        ("/public/../admin", step),
+        ("/public/./../admin", step),
+        ("/public/x/../../admin", step),
+        ("/public/./admin", step),
+        ("/public/..", step),
+        ("/../admin", step),
+        ("/.", step),
+        ("http://app.test/public/../admin", step),
+    ])
+    .await;
+}
+
+// P2, encoded separators: Envoy CVE-2021-29492, Traefik CVE-2025-47952/32431/66490, UniFi CVE-2026-34908.
+#[tokio::test]
+async fn no_encoding_hides_a_step_up_or_a_separator() {
+    refused_everywhere(&[
         ("/public/%2e%2e/admin", "dot segment"),
         ("/public/.%2E/admin", "dot segment"),
-        ("/public/./admin", "dot segment"),
-        ("/..;/admin", "dot segment"),
-        ("/..;x=1/admin", "dot segment"),
-        ("/a/..", "dot segment"),
+        ("/public/%2E./admin", "dot segment"),
         ("/public/..%2fadmin", "dot segment"),
-        ("//admin", "empty segment"),
-        ("/public//admin", "empty segment"),
         ("/public%2fadmin", "encoded slash"),
+        ("/public%2Fx", "encoded slash"),
         ("/public/..%5cadmin", "backslash"),
-        ("/public\\admin", "backslash"),
-        ("/a%00b", "control character"),
-        ("/a%0d%0aX-Auth-Subject:b", "control character"),
-        ("/a%7f", "control character"),
-        ("/a%", "percent escape"),
-        ("/a%2", "percent escape"),
-        ("/a%zz", "percent escape"),
+        ("/public%5Cadmin", "backslash"),
+        ("/public/..\\admin", "backslash"),
         ("/%252e%252e/admin", "encoded twice"),
-        ("/%252fadmin", "encoded twice"),
-        ("/caf\u{e9}", "percent-encoded"),
-        ("*", "slash"),
-        ("http://app.test//admin", "empty segment"),
-        ("http://app.test/a/%2e%2e/b", "dot segment"),
-    ] {
-        let answer = ask(&stage, target).await;
-        answer.is_refused(400, "invalid_request_target");
-        let problem = answer.json();
-        let detail = problem["detail"].as_str().expect("a reason");
-        assert!(detail.contains(reason), "{target}: {detail}");
-    }
-    assert_eq!(stage.upstream.seen().len(), 0);
+        ("/public/..%252fadmin", "encoded twice"),
+        ("/public%255cadmin", "encoded twice"),
+        ("/public/%25252e%25252e/admin", "encoded twice"),
+        ("http://app.test/public/%2e%2e/admin", "dot segment"),
+    ])
+    .await;
 }
 
+// P2, merged slashes: Envoy `merge_slashes`, Authelia GHSA-68wm.
+#[tokio::test]
+async fn no_empty_segment_shifts_a_path() {
+    refused_everywhere(&[
+        ("//admin", "empty segment"),
+        ("//app.test/admin", "empty segment"),
+        ("/public//admin", "empty segment"),
+        ("/public//", "empty segment"),
+        ("///", "empty segment"),
+        ("http://app.test//admin", "empty segment"),
+    ])
+    .await;
+}
+
+// P3, parameters: Envoy CVE-2026-73511.
+#[tokio::test]
+async fn no_parameter_hides_a_step_up() {
+    let step = "dot segment";
+    refused_everywhere(&[
+        ("/..;/admin", step),
+        ("/public/..;/admin", step),
+        ("/public/..;x=1/admin", step),
+        ("/public/.;/admin", step),
+        ("/public/%2e%2e;/admin", step),
+        ("/public/..%3b/admin", step),
+        ("/public/%2e%2e%3Bx/admin", step),
+    ])
+    .await;
+}
+
+// P3, servers that drop parameters before they look where a path leads, and those that do not.
 #[tokio::test]
 async fn a_parameter_that_some_servers_drop_does_not_decide_where_a_path_leads() {
-    let admin = "[[routes]]\npath = \"/admin\"";
     let exact = "[[routes]]\npath = \"/exact\"\nmatch = \"exact\"";
-    let stage = Stage::with(&[OPEN, admin, exact]).await;
+    let stage = gate(&[ONE_CLOSED[0], ONE_CLOSED[1], exact]).await;
     for target in [
         "/admin;x",
         "/admin;x/users",
@@ -70,38 +106,50 @@ async fn a_parameter_that_some_servers_drop_does_not_decide_where_a_path_leads()
         "/api/auth;x/me",
         "/api;x/auth/me",
     ] {
-        let answer = ask(&stage, target).await;
-        answer.is_refused(400, "invalid_request_target");
+        refuses_target(&stage, target, 400, AMBIGUOUS).await;
     }
-    assert_eq!(stage.upstream.seen().len(), 0);
-    for target in ["/maps;v=1/x;y", "/a%3Bb", "/administrator;x", "/admin/;x"] {
-        let status = ask(&stage, target).await.status;
-        let wanted = if target == "/admin/;x" { 401 } else { 200 };
-        assert_eq!(status, wanted, "{target}");
+    refuses_target(&stage, "/admin/;x", 401, "missing_token").await;
+    for target in ["/maps;v=1/x;y", "/a%3Bb", "/administrator;x"] {
+        assert_eq!(ask(&stage, target).await.status, 200, "{target}");
+        assert_eq!(stage.arrived_at().await, [target]);
     }
 }
 
+// P4, fragments: Traefik CVE-2023-47106, oauth2-proxy CVE-2026-41059, HAProxy CVE-2023-45539.
 #[tokio::test]
-async fn no_spelling_of_a_path_slips_past_the_policy_of_its_route() {
-    let stage = Stage::with(&[OPEN, "[[routes]]\npath = \"/admin\""]).await;
+async fn a_fragment_is_neither_matched_nor_forwarded() {
+    let stage = gate(&ONE_CLOSED).await;
+    let answer = ask(&stage, "/public#/../admin").await;
+    assert_eq!(answer.json()["target"], "/public");
+    assert_eq!(stage.arrived_at().await, ["/public"]);
+    refuses_target(&stage, "/admin#/public", 401, "missing_token").await;
+    let answer = ask(&stage, "/a%23b").await;
+    assert_eq!(answer.json()["target"], "/a%23b");
+}
+
+// P5, a query that is matched along with the path: oauth2-proxy CVE-2025-54576.
+#[tokio::test]
+async fn a_query_opens_no_door() {
+    let stage = gate(&DOORS).await;
     for target in [
-        "/admin",
-        "/%61dmin",
-        "/%61%64%6D%69%6e/x",
-        "/admin/",
-        "/admin?x",
-        "http://app.test/admin",
-        "http://app.test/%61dmin",
+        "/admin?/public",
+        "/admin?x=/public/",
+        "/admin?/../public",
+        "/?/public",
+        "/admin%3F/public",
+        "/admin%3f/public/x",
     ] {
-        let answer = ask(&stage, target).await;
-        answer.is_refused(401, "missing_token");
+        refuses_target(&stage, target, 401, "missing_token").await;
     }
-    assert_eq!(stage.upstream.seen().len(), 0);
+    let target = "/public?/../admin&x=%2e%2e%2fadmin//";
+    assert_eq!(ask(&stage, target).await.status, 200);
+    assert_eq!(stage.arrived_at().await, [target]);
 }
 
+// P7, matched in one form and forwarded in another: Traefik CVE-2026-40912/48020/65600/67309, Caddy #7941.
 #[tokio::test]
-async fn the_app_gets_the_canonical_path_and_the_query_as_it_was() {
-    let stage = Stage::with(&[OPEN]).await;
+async fn the_app_gets_the_path_that_was_matched_and_the_query_as_it_was() {
+    let stage = gate(&ONE_CLOSED).await;
     for (target, forwarded) in [
         ("/", "/"),
         ("/a/b.c/~d/@e;v=1", "/a/b.c/~d/@e;v=1"),
@@ -119,106 +167,126 @@ async fn the_app_gets_the_canonical_path_and_the_query_as_it_was() {
     ] {
         let answer = ask(&stage, target).await;
         assert_eq!(answer.status, 200, "{target}: {answer:?}");
-        assert_eq!(answer.json()["target"], forwarded, "{target}");
+        assert_eq!(stage.arrived_at().await, [forwarded], "{target}");
     }
 }
 
+// P7, needless escapes that hide the name of a closed place.
 #[tokio::test]
-async fn a_fragment_is_neither_matched_nor_forwarded() {
-    let stage = Stage::with(&[OPEN, "[[routes]]\npath = \"/admin\""]).await;
-    let answer = ask(&stage, "/public#/../admin").await;
-    assert_eq!(answer.json()["target"], "/public");
-    let answer = ask(&stage, "/admin#/public").await;
-    answer.is_refused(401, "missing_token");
-    let answer = ask(&stage, "/a%23b").await;
-    assert_eq!(answer.json()["target"], "/a%23b");
-}
-
-#[tokio::test]
-async fn a_route_may_take_encoded_slashes_but_no_steps_up_behind_them() {
-    let files = "[[routes]]\npath = \"/files\"\nallow_encoded = true\nauth = \"none\"";
-    let stage = Stage::with(&[OPEN, files]).await;
-    let answer = ask(&stage, "/files/a%2fb%2Fc").await;
-    assert_eq!(answer.json()["target"], "/files/a%2Fb%2Fc");
+async fn no_spelling_of_a_path_slips_past_the_policy_of_its_route() {
+    let stage = gate(&ONE_CLOSED).await;
     for target in [
-        "/other/a%2fb",
-        "/files%2fa",
-        "/files/..%2fadmin",
-        "/files/a%2f..%2f..%2fadmin",
-        "/files/a%2f.%2fb",
-        "/files/a%5cb",
-        "/files/a%252fb",
+        "/admin",
+        "/%61dmin",
+        "/%61%64%6D%69%6e/x",
+        "/%61%64%6d%69%6E",
+        "/admin/",
+        "/admin?x",
+        "http://app.test/admin",
+        "http://app.test/%61dmin",
     ] {
-        let answer = ask(&stage, target).await;
-        answer.is_refused(400, "invalid_request_target");
+        refuses_target(&stage, target, 401, "missing_token").await;
     }
-    assert_eq!(stage.upstream.seen().len(), 1);
 }
 
+// P8, case: Caddy CVE-2026-27587, Authelia CVE-2026-48794.
 #[tokio::test]
-async fn a_request_names_one_host_in_one_way() {
-    let stage = Stage::with(&[OPEN]).await;
-    for head in [
-        "GET / HTTP/1.1",
-        "GET http://app.test/ HTTP/1.1",
-        "GET / HTTP/1.1\r\nHost: app.test\r\nHost: app.test",
-        "GET / HTTP/1.1\r\nHost: app.test\r\nhost: other.test",
-        "GET http://other.test/ HTTP/1.1\r\nHost: app.test",
-        "GET http://app.test@other.test/ HTTP/1.1\r\nHost: app.test",
-        "GET / HTTP/1.0\r\nHost: app.test\r\nHost: other.test",
-        "GET / HTTP/1.1\r\nHost:",
-        "GET / HTTP/1.1\r\nHost: app.test, other.test",
-        "GET / HTTP/1.1\r\nHost: app.test other.test",
-        "GET / HTTP/1.1\r\nHost: http://app.test",
-        "GET / HTTP/1.1\r\nHost: user@app.test",
-        "GET / HTTP/1.1\r\nHost: app.test/admin",
-        "GET / HTTP/1.1\r\nHost: app.test:",
-        "GET / HTTP/1.1\r\nHost: app.test:99999",
-        "GET / HTTP/1.1\r\nHost: [::1",
-        "GET / HTTP/1.1\r\nHost: .",
-        "GET / HTTP/1.1\r\nHost: app\u{e9}.test",
-    ] {
-        let answer = say(&stage, head).await;
-        answer.is_refused(400, "invalid_request_target");
-    }
-    assert_eq!(stage.upstream.seen().len(), 0);
-    for host in [
-        "app.test",
-        "APP.test.",
-        "app.test:8080",
-        "127.0.0.1",
-        "[::1]:80",
-    ] {
-        let answer = say(&stage, format!("GET / HTTP/1.1\r\nHost: {host}")).await;
-        assert_eq!(answer.status, 200, "{host}");
+async fn an_open_place_in_another_case_is_another_place() {
+    let stage = gate(&DOORS).await;
+    for target in ["/PUBLIC", "/Public/x", "/publi%43", "/%50ublic"] {
+        refuses_target(&stage, target, 401, "missing_token").await;
     }
 }
 
+// P10, letters that some programs fold together: Caddy CVE-2026-27590/45135/52844.
 #[tokio::test]
-async fn nobody_tunnels_through_the_gateway_or_has_it_repeat_what_it_was_sent() {
-    let stage = Stage::with(&[OPEN]).await;
-    for head in [
-        "CONNECT app.test:443 HTTP/1.1\r\nHost: app.test:443",
-        "CONNECT / HTTP/1.1\r\nHost: app.test",
-        "TRACE / HTTP/1.1\r\nHost: app.test\r\nCookie: secret=1",
+async fn a_letter_that_looks_alike_is_another_letter() {
+    let stage = gate(&DOORS).await;
+    for target in [
+        // Full width, with a dot below, the long s, the dotless i.
+        "/publi%EF%BD%83",
+        "/publi%E1%B8%89",
+        "/public%C5%BF",
+        "/publ%C4%B1c/x",
     ] {
-        let answer = say(&stage, head).await;
-        assert!(!answer.text().contains("secret"));
-        // A target that is no path at all may be refused for that.
-        if answer.status != 400 {
-            answer.is_refused(405, "method_not_allowed");
-            assert!(answer.header("allow").contains("GET"));
-        }
+        refuses_target(&stage, target, 401, "missing_token").await;
     }
-    assert_eq!(stage.upstream.seen().len(), 0);
+    // What is no slash and no dot in the path is none on its way to the app.
+    for target in [
+        "/public/%EF%BC%8E%EF%BC%8E%EF%BC%8Fadmin",
+        "/public/%E2%88%95x",
+    ] {
+        assert_eq!(ask(&stage, target).await.status, 200, "{target}");
+        assert_eq!(stage.arrived_at().await, [target]);
+    }
 }
 
+// P11, prefix without boundary: Caddy GHSA-gx7w, Traefik CVE-2026-40912 (`/api../x`).
+#[tokio::test]
+async fn a_prefix_ends_where_a_segment_ends() {
+    let stage = gate(&DOORS).await;
+    for target in [
+        "/publicity",
+        "/public-admin",
+        "/public.",
+        "/public../admin",
+        "/public%2e%2e/admin",
+        "/public...",
+        "/public~",
+        "/public:80/admin",
+        "/public%20",
+        "/public@x",
+    ] {
+        refuses_target(&stage, target, 401, "missing_token").await;
+    }
+}
+
+// P12, bytes that end a text for some reader, or begin a line.
+#[tokio::test]
+async fn nothing_that_ends_a_text_or_a_line_stands_in_a_path() {
+    let control = "control character";
+    let broken = "percent escape";
+    refused_everywhere(&[
+        ("/admin%00/public", control),
+        ("/public%00", control),
+        ("/public%0d%0aX-Auth-Subject:b", control),
+        ("/public%0a", control),
+        ("/public%09", control),
+        ("/public%7f", control),
+        ("/public/%", broken),
+        ("/public/%2", broken),
+        ("/public/%zz", broken),
+        ("/public/%u002e", broken),
+        ("/public/%+1", broken),
+        ("/caf\u{e9}", "percent-encoded"),
+        ("*", "slash"),
+    ])
+    .await;
+}
+
+// P12, overlong UTF-8: a slash or a dot for readers that are not strict (CVE-2000-0884 and its heirs).
+#[tokio::test]
+async fn a_character_in_more_bytes_than_it_needs_is_refused() {
+    let long = "overlong";
+    refused_everywhere(&[
+        ("/public/%c0%ae%c0%ae/admin", long),
+        ("/public%C0%AFadmin", long),
+        ("/public%C1%9Cadmin", long),
+        ("/public/%e0%80%af", long),
+        ("/public/%F0%80%80%AF", long),
+        ("/public/x%C0%80", long),
+    ])
+    .await;
+}
+
+// P6, targets that are none: Traefik CVE-2026-88009; the malformed ones of Http11Probe.
 #[tokio::test]
 async fn a_target_that_is_no_uri_is_refused_whoever_finds_out() {
-    let stage = Stage::with(&[OPEN]).await;
+    let stage = gate(&ONE_CLOSED).await;
     for target in [
         "admin",
         "../admin",
+        "\\admin",
         "http:http://other/admin",
         "http:/admin",
         "http://",
@@ -231,13 +299,64 @@ async fn a_target_that_is_no_uri_is_refused_whoever_finds_out() {
     ] {
         let answer = ask(&stage, target).await;
         assert_eq!(answer.status, 400, "{target:?}: {answer:?}");
+        let arrived = stage.arrived_at().await;
+        assert!(arrived.is_empty(), "{target:?}: {arrived:?}");
     }
-    assert_eq!(stage.upstream.seen().len(), 0);
 }
 
+// P1 to P12 again: HTTP/2 carries a path as a header, which no parser of request lines looks at.
+#[tokio::test]
+async fn http_2_finds_no_other_way() {
+    let stage = gate(&DOORS).await;
+    let (client, _connection) = H2::to(stage.address).await;
+    let get = async |target: &str| {
+        let url = format!("http://app.test{target}");
+        let request = Request::get(url).body(body("")).expect("a request");
+        client.send(request).await
+    };
+    for (target, status, code) in [
+        ("/public/../admin", 400, AMBIGUOUS),
+        ("/public/%2e%2e/admin", 400, AMBIGUOUS),
+        ("/public/..;/admin", 400, AMBIGUOUS),
+        ("/public%2fadmin", 400, AMBIGUOUS),
+        ("/public//admin", 400, AMBIGUOUS),
+        ("/public%00", 400, AMBIGUOUS),
+        ("/%61dmin", 401, "missing_token"),
+        ("/publicity", 401, "missing_token"),
+        ("/admin?/public", 401, "missing_token"),
+    ] {
+        let answer = get(target).await;
+        refuses(&stage, target, answer, status, code).await;
+    }
+    assert_eq!(get("/%70ublic/x").await.status, 200);
+    assert_eq!(stage.arrived_at().await, ["/public/x"]);
+}
+
+// P2, the exception: a route that lets `%2F` through (lesson 2 of Traefik 3.6.4 to 3.6.7).
+#[tokio::test]
+async fn a_route_may_take_encoded_slashes_but_no_steps_up_behind_them() {
+    let files = "[[routes]]\npath = \"/files\"\nallow_encoded = true\nauth = \"none\"";
+    let stage = gate(&[ONE_CLOSED[0], files]).await;
+    let answer = ask(&stage, "/files/a%2fb%2Fc").await;
+    assert_eq!(answer.json()["target"], "/files/a%2Fb%2Fc");
+    assert_eq!(stage.arrived_at().await, ["/files/a%2Fb%2Fc"]);
+    for target in [
+        "/other/a%2fb",
+        "/files%2fa",
+        "/files/..%2fadmin",
+        "/files/a%2f..%2f..%2fadmin",
+        "/files/a%2f.%2fb",
+        "/files/a%5cb",
+        "/files/a%252fb",
+    ] {
+        refuses_target(&stage, target, 400, AMBIGUOUS).await;
+    }
+}
+
+// P1 to P12 at the gateway's own endpoints, which no route may take over.
 #[tokio::test]
 async fn the_auth_endpoints_are_as_strict_about_targets_as_the_routes() {
-    let stage = Stage::new().await;
+    let stage = gate(&DOORS).await;
     let tokens = stage.log_in(PHONE).await;
     let head = |line: &str| {
         format!(
@@ -255,6 +374,29 @@ async fn the_auth_endpoints_are_as_strict_about_targets_as_the_routes() {
         "http://other.test/api/auth/me",
     ] {
         let answer = say(&stage, head(target)).await;
-        answer.is_refused(400, "invalid_request_target");
+        refuses(&stage, target, answer, 400, AMBIGUOUS).await;
+    }
+}
+
+// I6 and P7: headers in which some frameworks look for the "real" target (CVE-2018-14773).
+#[tokio::test]
+async fn no_header_names_another_target_than_the_one_that_was_matched() {
+    let stage = gate(&DOORS).await;
+    for name in [
+        "X-Original-URL",
+        "X-Rewrite-URL",
+        "x_original_url",
+        "X-Rewrite.Url",
+        "X-Forwarded-Prefix",
+    ] {
+        let head = format!("GET /public HTTP/1.1\r\nHost: app.test\r\n{name}: /admin");
+        let answer = say(&stage, head).await;
+        assert_eq!(answer.status, 200, "{name}");
+        let arrived = stage.arrived().await;
+        assert_eq!(arrived.len(), 1, "{name}");
+        assert_eq!(arrived[0]["target"], "/public");
+        let lower = name.to_lowercase();
+        let told = told(&arrived[0], &lower);
+        assert_eq!(told, [] as [&str; 0], "{name}");
     }
 }
