@@ -1,6 +1,6 @@
 //! One worker: a thread with its own sockets, its own connections to the apps and its own stacks. It shares nothing that it would have to wait for.
 
-use std::{cell::Cell, io, net::TcpListener as StdListener, rc::Rc, sync::Arc};
+use std::{io, net::TcpListener as StdListener, rc::Rc, sync::Arc};
 
 use tokio::{
     net::TcpListener,
@@ -18,9 +18,11 @@ use crate::{
     },
     net::{
         conn,
+        ending::Endings,
         listen::{Entrance, accept},
         progress::Progress,
         timer::{TICK, Timer},
+        warden::Warden,
     },
 };
 
@@ -52,21 +54,24 @@ impl Worker {
     async fn serve(self) -> io::Result<()> {
         let timer = Timer::new();
         let site = Rc::new(Site::new(&self.plan, self.seed, &timer));
-        let draining = Rc::new(Cell::new(false));
+        let warden = Rc::new(Warden::new(
+            timer.clone(),
+            Rc::clone(site.limits()),
+            Endings::new(self.plan.metrics.clone()),
+        ));
         let connections = TaskTracker::new();
         let places = Arc::new(Semaphore::new(self.plan.limits.max_connections));
 
         let mut own = JoinSet::new();
-        own.spawn_local(timer.clone().run());
-        own.spawn_local(tick(Rc::clone(&site)));
+        own.spawn_local(timer.run());
+        own.spawn_local(tick(Rc::clone(&site), Rc::clone(&warden)));
         let entrances = Entrances::new(&self.plan);
         for (entrance, socket) in self.sockets {
             let accepting = Accepting {
                 listener: TcpListener::from_std(socket)?,
                 entrance: entrances.at(entrance)?,
                 site: Rc::clone(&site),
-                timer: timer.clone(),
-                draining: Rc::clone(&draining),
+                warden: Rc::clone(&warden),
                 connections: connections.clone(),
                 places: Arc::clone(&places),
             };
@@ -85,8 +90,7 @@ impl Worker {
             return Err(io::Error::other(format!("a part of it ended: {part:?}")));
         }
 
-        draining.set(true);
-        timer.wake_all();
+        warden.drain();
         connections.close();
         let drained = timeout(site.limits().drain, connections.wait());
         let drained = self.abort.run_until_cancelled(drained).await;
@@ -103,8 +107,7 @@ struct Accepting {
     listener: TcpListener,
     entrance: entrance::Entrance,
     site: Rc<Site>,
-    timer: Timer,
-    draining: Rc<Cell<bool>>,
+    warden: Rc<Warden>,
     connections: TaskTracker,
     places: Arc<Semaphore>,
 }
@@ -117,11 +120,7 @@ impl Accepting {
                 return;
             };
             let (stream, address) = accept(&self.listener).await;
-            let progress = Progress::new(
-                &self.timer,
-                Rc::clone(self.site.limits()),
-                Rc::clone(&self.draining),
-            );
+            let progress = Progress::new(Rc::clone(&self.warden), address);
             let site = Rc::clone(&self.site);
             let entrance = self.entrance.clone();
             let serving = self.connections.track_future(async move {
@@ -137,10 +136,11 @@ impl Accepting {
 }
 
 /// Neither who reads the log nor who ended a session shall wait longer than for a deadline.
-async fn tick(site: Rc<Site>) {
+async fn tick(site: Rc<Site>, warden: Rc<Warden>) {
     let mut ticks = interval(TICK);
     loop {
         ticks.tick().await;
         site.tick();
+        warden.endings.tick();
     }
 }

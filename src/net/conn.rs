@@ -116,7 +116,7 @@ async fn listen(mut stream: TcpStream, progress: &Rc<Progress>) -> Option<(Versi
             if progress.is_draining() {
                 return Poll::Ready(None);
             }
-            progress.poll_broken(cx).map(|()| None)
+            progress.poll_broken(cx).map(|_| None)
         })
         .await?
     };

@@ -5,11 +5,14 @@ pub mod listen;
 pub mod tls;
 
 pub mod conn;
-pub mod progress;
 mod socket;
 mod stream;
-pub mod timer;
 mod watched;
+
+pub mod ending;
+pub mod progress;
+pub mod timer;
+pub mod warden;
 
 pub mod bearer;
 pub mod cookies;

@@ -2,15 +2,13 @@
 
 use std::{
     cell::Cell,
+    net::SocketAddr,
     rc::Rc,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
-use crate::net::{
-    Limits,
-    timer::{Alarm, Timer},
-};
+use crate::net::{ending::Reason, timer::Alarm, warden::Warden};
 
 /// The state of one client connection, judged by one alarm.
 #[derive(Debug)]
@@ -20,10 +18,11 @@ pub struct Progress {
     in_flight: Cell<u32>,
     /// Whether an answer was asked for its next piece.
     asked: Cell<bool>,
+    /// Why the connection must go, whatever it is doing.
+    ousted: Cell<Option<Reason>>,
     alarm: Alarm,
-    timer: Timer,
-    limits: Rc<Limits>,
-    draining: Rc<Cell<bool>>,
+    client: Cell<SocketAddr>,
+    warden: Rc<Warden>,
 }
 
 /// Which protocol a client speaks.
@@ -54,6 +53,30 @@ pub enum Phase {
     Leaving,
 }
 
+impl Phase {
+    /// Why a connection ends for which it lasts too long.
+    const fn reason(self) -> Reason {
+        match self {
+            Self::Handshake => Reason::Handshake,
+            Self::Opening => Reason::FirstByte,
+            Self::Head => Reason::Headers,
+            Self::Stalled => Reason::Stalled,
+            // Being busy has no deadline here.
+            Self::Idle | Self::Busy | Self::Leaving => Reason::Idle,
+        }
+    }
+}
+
+impl Version {
+    /// As logs spell it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http1 => "HTTP/1",
+            Self::Http2 => "HTTP/2",
+        }
+    }
+}
+
 /// How long that may take: a few bytes to somebody who has been silent for long.
 const LEAVE: Duration = Duration::from_secs(1);
 
@@ -67,20 +90,35 @@ const PAUSES_PER_PIECE: u32 = 4;
 pub struct InFlight(Rc<Progress>);
 
 impl Progress {
-    /// A connection that was just accepted. `draining` is shared by all connections of a worker.
-    pub fn new(timer: &Timer, limits: Rc<Limits>, draining: Rc<Cell<bool>>) -> Rc<Self> {
-        let alarm = timer.alarm();
-        alarm.set(limits.first_byte);
+    /// A connection of `client` that was just accepted.
+    pub fn new(warden: Rc<Warden>, client: SocketAddr) -> Rc<Self> {
+        let alarm = warden.timer.alarm();
+        alarm.set(warden.limits.first_byte);
         Rc::new(Self {
             phase: Cell::new(Phase::Opening),
             version: Cell::new(Version::Http1),
             in_flight: Cell::new(0),
             asked: Cell::new(false),
+            ousted: Cell::new(None),
             alarm,
-            timer: timer.clone(),
-            limits,
-            draining,
+            client: Cell::new(client),
+            warden,
         })
+    }
+
+    /// Who the client is, as far as is known.
+    pub const fn client(&self) -> SocketAddr {
+        self.client.get()
+    }
+
+    /// The connection is that of another client: who connected only speaks for it.
+    pub fn comes_from(&self, client: SocketAddr) {
+        self.client.set(client);
+    }
+
+    /// What it shares with the other connections of its worker.
+    pub const fn warden(&self) -> &Rc<Warden> {
+        &self.warden
     }
 
     /// The client is expected to speak TLS first.
@@ -150,17 +188,18 @@ impl Progress {
     /// From now on `stalled` is due when the client does not take the next piece of a stream.
     pub fn await_client(&self, stalled: &mut Option<Alarm>) {
         stalled
-            .get_or_insert_with(|| self.timer.alarm())
-            .set(self.limits.body_idle * PAUSES_PER_PIECE);
+            .get_or_insert_with(|| self.warden.timer.alarm())
+            .set(self.warden.limits.body_idle * PAUSES_PER_PIECE);
     }
 
     /// Whether the gateway wants to stop.
     pub fn is_draining(&self) -> bool {
-        self.draining.get()
+        self.warden.is_draining()
     }
 
     /// The connection must go at once, whatever its deadline.
-    pub fn give_up(&self) {
+    pub fn give_up(&self, reason: Reason) {
+        self.ousted.set(Some(reason));
         self.alarm.ring();
     }
 
@@ -175,10 +214,18 @@ impl Progress {
     }
 
     /// Ready when the current phase has lasted too long and the connection must go.
-    pub fn poll_broken(&self, cx: &mut Context<'_>) -> Poll<()> {
+    pub fn poll_broken(&self, cx: &mut Context<'_>) -> Poll<Reason> {
         ready!(self.alarm.poll_due(cx));
-        tracing::debug!(phase = ?self.phase.get(), "closing a client connection: too slow");
-        Poll::Ready(())
+        let reason = self
+            .ousted
+            .get()
+            .unwrap_or_else(|| self.phase.get().reason());
+        // Whose leave lasts too long was told about when it began.
+        if self.phase.get() != Phase::Leaving {
+            let client = self.client.get().ip();
+            self.warden.endings.note(reason, client, self.version.get());
+        }
+        Poll::Ready(reason)
     }
 
     fn settle(&self) {
@@ -192,11 +239,11 @@ impl Progress {
     fn enter(&self, phase: Phase) {
         self.phase.set(phase);
         match phase {
-            Phase::Handshake => self.alarm.set(self.limits.handshake),
-            Phase::Opening => self.alarm.set(self.limits.first_byte),
-            Phase::Idle => self.alarm.set(self.limits.idle),
-            Phase::Head => self.alarm.set(self.limits.headers),
-            Phase::Stalled => self.alarm.set(self.limits.body_idle),
+            Phase::Handshake => self.alarm.set(self.warden.limits.handshake),
+            Phase::Opening => self.alarm.set(self.warden.limits.first_byte),
+            Phase::Idle => self.alarm.set(self.warden.limits.idle),
+            Phase::Head => self.alarm.set(self.warden.limits.headers),
+            Phase::Stalled => self.alarm.set(self.warden.limits.body_idle),
             Phase::Leaving => self.alarm.set(LEAVE),
             // Bounded by the deadlines of the app's answer and of the request's body.
             Phase::Busy => self.alarm.lift(),

@@ -23,6 +23,7 @@ pub struct Metrics {
     revoked: Counter,
     cut: Counter,
     messages: Family<MessageLabels, Counter>,
+    ended: Family<ReasonLabel, Counter>,
 }
 
 /// How a request for a code ended.
@@ -75,6 +76,11 @@ struct ResultLabel {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabel {
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct MessageLabels {
     provider: &'static str,
     result: &'static str,
@@ -90,6 +96,7 @@ impl Metrics {
         let revoked = Counter::default();
         let cut = Counter::default();
         let messages = Family::default();
+        let ended = Family::default();
         registry.register("otp_sends", "Requests for a code", sends.clone());
         registry.register("otp_answers", "Codes that were answered", answers.clone());
         registry.register("refreshes", "Uses of refresh tokens", refreshes.clone());
@@ -104,6 +111,11 @@ impl Metrics {
             cut.clone(),
         );
         registry.register("sms_messages", "Text messages", messages.clone());
+        registry.register(
+            "connections_ended",
+            "Connections of clients that a limit ended",
+            ended.clone(),
+        );
         let http = HttpMetrics::default();
         registry.register_collector(Box::new(http.clone()));
         let readings = Readings::default();
@@ -121,6 +133,7 @@ impl Metrics {
             revoked,
             cut,
             messages,
+            ended,
         }
     }
 
@@ -178,6 +191,13 @@ impl Metrics {
                 result: result.as_str(),
             })
             .inc();
+    }
+
+    /// Counts connections of clients that were ended for `reason`.
+    pub fn connection_ended(&self, reason: &'static str, count: u64) {
+        self.ended
+            .get_or_create(&ReasonLabel { reason })
+            .inc_by(count);
     }
 
     /// Writes all metrics in the `OpenMetrics` text format.

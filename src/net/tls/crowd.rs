@@ -9,7 +9,7 @@ use std::{
     rc::Rc,
 };
 
-use crate::net::progress::Progress;
+use crate::net::{ending::Reason, progress::Progress};
 
 /// Handshakes under way, in the order in which they began. Clones are the same crowd.
 #[derive(Debug, Clone)]
@@ -47,20 +47,13 @@ impl Crowd {
         if inside.len() >= self.0.most
             && let Some((_, oldest)) = inside.pop_first()
         {
-            oldest.give_up();
+            oldest.give_up(Reason::CrowdedOut);
         }
         inside.insert(number, progress);
         Place {
             crowd: self.clone(),
             number,
         }
-    }
-}
-
-impl Place {
-    /// Whether it was lost to a newcomer.
-    pub fn is_lost(&self) -> bool {
-        !self.crowd.0.inside.borrow().contains_key(&self.number)
     }
 }
 

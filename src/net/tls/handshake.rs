@@ -18,10 +18,11 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use crate::{
     net::{
+        ending::Reason,
         progress::{Progress, Version},
         tls::{
             certificates::Shown,
-            crowd::{Crowd, Place},
+            crowd::Crowd,
             terms::{HTTP_2, Terms},
         },
         watched::Watched,
@@ -82,8 +83,8 @@ impl Reception {
         let terms = self.terms.load_full();
         let stream = Watched::new(stream, BytesMut::new(), Rc::clone(progress));
         progress.shakes_hands();
-        let place = self.crowd.enter(Rc::clone(progress));
-        match shake_hands(&terms, stream, progress, &place).await {
+        let _place = self.crowd.enter(Rc::clone(progress));
+        match shake_hands(&terms, stream, progress).await {
             Ok(stream) => {
                 let secured = Secured::of(stream, &terms);
                 self.metrics.handshake(secured.kind());
@@ -105,7 +106,6 @@ async fn shake_hands(
     terms: &Terms,
     stream: Watched,
     progress: &Progress,
-    place: &Place,
 ) -> Result<TlsStream<Watched>, Failure> {
     let acceptor = TlsAcceptor::from(Arc::clone(&terms.config));
     let mut handshake = pin!(acceptor.accept(stream));
@@ -116,8 +116,8 @@ async fn shake_hands(
         if progress.is_draining() {
             return Poll::Ready(Err(Failure::Stopping));
         }
-        progress.poll_broken(cx).map(|()| {
-            Err(if place.is_lost() {
+        progress.poll_broken(cx).map(|reason| {
+            Err(if reason == Reason::CrowdedOut {
                 Failure::CrowdedOut
             } else {
                 Failure::Late
