@@ -7,6 +7,7 @@ use crate::stage::{BEHIND_A_PROXY, PHONE, Stage, client::Call, inbox::wrong_for}
 const OWNER: &str = "203.0.113.1";
 const STRANGER: &str = "198.51.100.1";
 
+// B1, a lock on an account as a weapon against its owner: AKVorrat#162.
 #[tokio::test]
 async fn a_stranger_without_a_challenge_burns_nothing_of_the_owners() {
     let (stage, code, _) = asked(&[]).await;
@@ -22,6 +23,7 @@ async fn a_stranger_without_a_challenge_burns_nothing_of_the_owners() {
     assert_eq!(right.send().await.status, 200);
 }
 
+// B1, guesses without a count: GoTrue auth#2819.
 #[tokio::test]
 async fn a_stranger_has_five_guesses_like_everybody() {
     let (stage, code, _) = asked(&[]).await;
@@ -35,6 +37,7 @@ async fn a_stranger_has_five_guesses_like_everybody() {
     sixth.send().await.is_wrong_code(None);
 }
 
+// B1, guesses from many addresses at one number.
 #[tokio::test]
 async fn strangers_together_have_half_of_a_numbers_failures() {
     let (stage, code, _) = asked(&["otp.max_failures = 20"]).await;
@@ -54,6 +57,7 @@ async fn strangers_together_have_half_of_a_numbers_failures() {
     assert_eq!(right.send().await.status, 200);
 }
 
+// B1, a resend that gives attempts back, or takes them: better-auth#11162.
 #[tokio::test]
 async fn a_stranger_who_asks_for_the_code_too_burns_a_challenge_of_their_own() {
     let (stage, code, owners) = asked(&[]).await;
@@ -70,6 +74,7 @@ async fn a_stranger_who_asks_for_the_code_too_burns_a_challenge_of_their_own() {
     assert_eq!(right.send().await.status, 200);
 }
 
+// B1, the other side: the owner is known by more than an address.
 #[tokio::test]
 async fn a_phone_that_changes_its_network_still_has_its_challenge() {
     let (stage, code, challenge) = asked(&[]).await;
@@ -81,6 +86,7 @@ async fn a_phone_that_changes_its_network_still_has_its_challenge() {
     assert_eq!(from_elsewhere(&code).send().await.status, 200);
 }
 
+// B1, challenges that nobody was given.
 #[tokio::test]
 async fn naming_a_wrong_challenge_does_not_count_as_naming_none() {
     let (stage, code, challenge) = asked(&[]).await;
@@ -92,6 +98,7 @@ async fn naming_a_wrong_challenge_does_not_count_as_naming_none() {
     mistyped.send().await.is_wrong_code(Some(4));
 }
 
+// B1, a code that is bound to who asked for it (ASVS 6.6.2).
 #[tokio::test]
 async fn in_the_strict_form_only_who_names_the_challenge_is_heard() {
     let (stage, code, challenge) = asked(&["otp.require_challenge = true"]).await;

@@ -30,6 +30,7 @@ async fn outcome(stage: &Stage, bytes: &str) -> (Vec<String>, Vec<String>) {
     (targets.collect(), statuses.collect())
 }
 
+// D1, D2: hyper CVE-2021-32715, HAProxy #2237 (empty length), CVE-2023-25725.
 #[tokio::test]
 async fn a_body_with_two_lengths_hides_no_request() {
     let stage = Stage::with(&[OPEN]).await;
@@ -66,6 +67,7 @@ async fn a_body_with_two_lengths_hides_no_request() {
     }
 }
 
+// D1, D2, D3: hyper CVE-2021-21299, Pingora CVE-2026-2835, sozu#726; what a thin gateway lets through.
 #[tokio::test]
 async fn a_coding_that_is_not_chunked_alone_is_refused() {
     let stage = Stage::with(&[OPEN]).await;
@@ -103,6 +105,7 @@ async fn a_coding_that_is_not_chunked_alone_is_refused() {
     assert_eq!(statuses, ["200", "200"]);
 }
 
+// D1, D7: hyper CVE-2021-32714, Traefik GHSA-5423 (a chunk line that ends in a bare LF).
 #[tokio::test]
 async fn chunks_that_are_no_chunks_break_the_request_off() {
     for chunks in [
@@ -132,6 +135,7 @@ async fn chunks_that_are_no_chunks_break_the_request_off() {
     }
 }
 
+// D7, I7, chunk extensions and trailers.
 #[tokio::test]
 async fn nothing_of_the_chunks_but_their_data_reaches_the_app() {
     let app = Puppet::new().await;
@@ -151,6 +155,7 @@ async fn nothing_of_the_chunks_but_their_data_reaches_the_app() {
     assert_eq!(server.until("0\r\n\r\n").await, "3\r\nabc\r\n0\r\n\r\n");
 }
 
+// D2, folded lines.
 #[tokio::test]
 async fn a_line_folded_into_the_next_is_refused() {
     let stage = Stage::with(&[OPEN]).await;
@@ -167,6 +172,7 @@ async fn a_line_folded_into_the_next_is_refused() {
     assert_eq!(stage.upstream.seen().len(), 0);
 }
 
+// D3, a body that nobody read: Pingora CVE-2025-4366.
 #[tokio::test]
 async fn a_refused_body_does_not_become_the_next_request() {
     let stage = Stage::with(&["[[routes]]\npath = \"/\"\nmax_body = \"10b\""]).await;

@@ -2,8 +2,10 @@
 
 use serde_json::Value;
 
+use super::{DOORS, gate, refuses, say};
 use crate::stage::{
     PHONE, Stage,
+    client::Connection,
     upstream::told,
     wire::{Puppet, Wire},
 };
@@ -30,6 +32,7 @@ fn as_cgi_reads(seen: &Value, name: &str) -> Vec<String> {
         .collect()
 }
 
+// I1, I2, I5: oauth2-proxy CVE-2025-64484, Traefik CVE-2026-33433/39858/54763, Caddy CVE-2026-52845, Envoy CVE-2026-26308.
 #[tokio::test]
 async fn no_spelling_of_an_identity_header_gets_past_any_kind_of_route() {
     let stage = Stage::with(&ROUTES).await;
@@ -71,6 +74,7 @@ async fn no_spelling_of_an_identity_header_gets_past_any_kind_of_route() {
     }
 }
 
+// I1, I3, an absent claim leaves no room: Caddy CVE-2026-30851, Authelia GHSA-x883.
 #[tokio::test]
 async fn every_identity_header_is_ours_alone() {
     let stage = Stage::with(&[
@@ -114,6 +118,7 @@ async fn every_identity_header_is_ours_alone() {
     assert_eq!(as_cgi_reads(&known, "x-absent"), [] as [String; 0]);
 }
 
+// I8, line breaks and lists in claims: KrakenD (joined lists), Envoy CVE-2026-26308.
 #[tokio::test]
 async fn claims_travel_as_text_or_as_json_and_what_no_header_can_carry_stays_away() {
     let stage = Stage::with(&[
@@ -129,6 +134,7 @@ async fn claims_travel_as_text_or_as_json_and_what_no_header_can_carry_stays_awa
     assert_ne!(told(&seen, "x-auth-subject"), ["admin"]);
 }
 
+// I4: Oathkeeper GHSA-w9mr, Traefik CVE-2021-32813, CVE-2024-45410, CVE-2026-29054.
 #[tokio::test]
 async fn naming_a_header_in_connection_takes_none_of_ours_away() {
     let stage = Stage::new().await;
@@ -158,6 +164,7 @@ async fn naming_a_header_in_connection_takes_none_of_ours_away() {
     }
 }
 
+// I7, identity in trailers: Http11Probe, Traefik 86b5642f.
 #[tokio::test]
 async fn trailers_of_a_request_tell_the_app_nothing() {
     let app = Puppet::new().await;
@@ -175,6 +182,7 @@ async fn trailers_of_a_request_tell_the_app_nothing() {
     assert_eq!(server.until("\r\n\r\n").await, "3\r\nabc\r\n0\r\n\r\n");
 }
 
+// T6, tokens shown to whom they are not for: Pomerium CVE-2024-39315, Traefik CVE-2026-41181.
 #[tokio::test]
 async fn the_token_stays_at_the_gateway_unless_the_route_forwards_it() {
     let stage = Stage::with(&[
@@ -193,6 +201,7 @@ async fn the_token_stays_at_the_gateway_unless_the_route_forwards_it() {
     assert_eq!(told(&forwarded.json(), "authorization"), [bearer]);
 }
 
+// T6 again, for cookies: Envoy and oauth2-proxy hand them on.
 #[tokio::test]
 async fn the_session_cookies_stay_at_the_gateway_and_the_app_gets_its_own() {
     let stage = Stage::with(&ROUTES).await;
@@ -220,6 +229,7 @@ async fn the_session_cookies_stay_at_the_gateway_and_the_app_gets_its_own() {
     assert_eq!(told(&seen, "x-auth-phone"), [PHONE]);
 }
 
+// T6, the other side: what is not ours is not taken away.
 #[tokio::test]
 async fn credentials_of_another_kind_are_the_apps_affair() {
     let stage = Stage::with(&ROUTES).await;
@@ -231,6 +241,7 @@ async fn credentials_of_another_kind_are_the_apps_affair() {
     }
 }
 
+// T7, two tokens: Envoy CVE-2025-64527.
 #[tokio::test]
 async fn a_header_is_believed_before_a_cookie_and_two_tokens_are_none() {
     let stage = Stage::new().await;
@@ -261,4 +272,92 @@ async fn a_header_is_believed_before_a_cookie_and_two_tokens_are_none() {
         .send()
         .await;
     bad_header.is_refused(401, "invalid_token");
+}
+
+// I6, headers that stand for a decision elsewhere: Envoy CVE-2023-27487 and CVE-2024-45806, oauth2-proxy CVE-2026-34457.
+#[tokio::test]
+async fn no_header_and_no_method_is_a_side_door() {
+    let stage = gate(&DOORS).await;
+    for head in [
+        "GET /admin HTTP/1.1\r\nX-Envoy-Original-Path: /public",
+        "GET /admin HTTP/1.1\r\nX-Envoy-Internal: true",
+        "GET /admin HTTP/1.1\r\nX-Original-URL: /public",
+        "GET /admin HTTP/1.1\r\nX-Rewrite-URL: /public",
+        "GET /admin HTTP/1.1\r\nX-Forwarded-Uri: /public",
+        "GET /admin HTTP/1.1\r\nX-Forwarded-Method: OPTIONS",
+        "GET /admin HTTP/1.1\r\nX-Forwarded-Prefix: /public",
+        "GET /admin HTTP/1.1\r\nX-Forwarded-For: 127.0.0.1",
+        "GET /admin HTTP/1.1\r\nX-Auth-Subject: admin",
+        "GET /admin HTTP/1.1\r\nX-Authenticated: true",
+        "GET /admin HTTP/1.1\r\nUser-Agent: kube-probe/1.30",
+        "GET /admin HTTP/1.1\r\nUser-Agent: GoogleHC/1.0",
+        "GET /admin HTTP/1.1\r\nUser-Agent:",
+        "GET /ping HTTP/1.1\r\nUser-Agent: ELB-HealthChecker/2.0",
+        "OPTIONS /admin HTTP/1.1\r\nAccess-Control-Request-Method: GET",
+        "HEAD /admin HTTP/1.1\r\nX-Method-Override: OPTIONS",
+        "GET /health HTTP/1.1",
+        "GET /metrics HTTP/1.1",
+        "GET /robots.txt HTTP/1.1",
+        "GET /favicon.ico HTTP/1.1",
+    ] {
+        let row = format!("{head}\r\nHost: app.test");
+        if head.starts_with("HEAD") {
+            let mut wire = Wire::to(stage.address).await;
+            wire.send(format!("{row}\r\nConnection: close\r\n\r\n"))
+                .await;
+            let said = wire.rest().await;
+            assert!(said.starts_with("HTTP/1.1 401 "), "{row}: {said}");
+            assert!(stage.arrived().await.is_empty(), "{row}");
+            continue;
+        }
+        let answer = say(&stage, &row).await;
+        refuses(&stage, &row, answer, 401, "missing_token").await;
+    }
+}
+
+// I9, one answer for two callers: Traefik CVE-2026-71326, Oathkeeper CVE-2026-33496.
+#[tokio::test]
+async fn nobody_is_taken_for_who_came_before_on_the_same_connection() {
+    let stage = gate(&DOORS).await;
+    let people = [PHONE, "+14155550101", "+14155550102"];
+    let mut tokens = Vec::new();
+    for phone in people {
+        tokens.push(stage.log_in(phone).await);
+    }
+    let mut connection = Connection::open(stage.address).await;
+    for _ in 0..3 {
+        for (phone, tokens) in people.iter().zip(&tokens) {
+            let call = stage.get("/orders").bearer(&tokens.access);
+            let seen = connection.send(call).await.json();
+            assert_eq!(told(&seen, "x-auth-phone"), [*phone]);
+            assert_eq!(told(&seen, "x-auth-session"), [&*tokens.session]);
+            let nobody = connection.send(stage.get("/orders")).await;
+            nobody.is_refused(401, "missing_token");
+            let open = connection.send(stage.get("/public")).await.json();
+            assert_eq!(told(&open, "x-auth-phone"), [] as [&str; 0]);
+        }
+    }
+}
+
+// I6 and P7: headers in which some frameworks look for the "real" target (CVE-2018-14773).
+#[tokio::test]
+async fn no_header_names_another_target_than_the_one_that_was_matched() {
+    let stage = gate(&DOORS).await;
+    for name in [
+        "X-Original-URL",
+        "X-Rewrite-URL",
+        "x_original_url",
+        "X-Rewrite.Url",
+        "X-Forwarded-Prefix",
+    ] {
+        let head = format!("GET /public HTTP/1.1\r\nHost: app.test\r\n{name}: /admin");
+        let answer = say(&stage, head).await;
+        assert_eq!(answer.status, 200, "{name}");
+        let arrived = stage.arrived().await;
+        assert_eq!(arrived.len(), 1, "{name}");
+        assert_eq!(arrived[0]["target"], "/public");
+        let lower = name.to_lowercase();
+        let told = told(&arrived[0], &lower);
+        assert_eq!(told, [] as [&str; 0], "{name}");
+    }
 }

@@ -2,10 +2,12 @@
 
 mod brute_force;
 mod desync;
+mod forwarded;
 mod hosts;
 mod identity;
 mod paths;
 mod redirects;
+mod sessions;
 mod tokens;
 
 use crate::stage::{

@@ -6,7 +6,6 @@ use super::{DOORS, ONE_CLOSED, ask, gate, refuses, refuses_target, say};
 use crate::stage::{
     PHONE,
     h2::{H2, body},
-    upstream::told,
 };
 
 const AMBIGUOUS: &str = "invalid_request_target";
@@ -375,28 +374,5 @@ async fn the_auth_endpoints_are_as_strict_about_targets_as_the_routes() {
     ] {
         let answer = say(&stage, head(target)).await;
         refuses(&stage, target, answer, 400, AMBIGUOUS).await;
-    }
-}
-
-// I6 and P7: headers in which some frameworks look for the "real" target (CVE-2018-14773).
-#[tokio::test]
-async fn no_header_names_another_target_than_the_one_that_was_matched() {
-    let stage = gate(&DOORS).await;
-    for name in [
-        "X-Original-URL",
-        "X-Rewrite-URL",
-        "x_original_url",
-        "X-Rewrite.Url",
-        "X-Forwarded-Prefix",
-    ] {
-        let head = format!("GET /public HTTP/1.1\r\nHost: app.test\r\n{name}: /admin");
-        let answer = say(&stage, head).await;
-        assert_eq!(answer.status, 200, "{name}");
-        let arrived = stage.arrived().await;
-        assert_eq!(arrived.len(), 1, "{name}");
-        assert_eq!(arrived[0]["target"], "/public");
-        let lower = name.to_lowercase();
-        let told = told(&arrived[0], &lower);
-        assert_eq!(told, [] as [&str; 0], "{name}");
     }
 }

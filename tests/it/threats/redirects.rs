@@ -1,6 +1,7 @@
 //! Where the login leads: to any page of this site, and to no other site, however it is written.
 
-use crate::stage::{PHONE, Stage, browser::Browser};
+use super::{DOORS, gate, refuses};
+use crate::stage::{PHONE, Stage, browser::Browser, client::Call};
 
 /// What browsers read as another site's address, or might, and what would go round in a circle.
 const NOWHERE: [&str; 32] = [
@@ -49,6 +50,7 @@ const HERE: [(&str, &str); 7] = [
     ("/api/authors", "/api/authors"),
 ];
 
+// T4, tokens and people led elsewhere: Pomerium CVE-2021-29651, oauth2-proxy CVE-2021-21291, Caddy CVE-2022-28923.
 #[tokio::test]
 async fn whoever_is_logged_in_is_sent_to_no_other_site() {
     let stage = Stage::new().await;
@@ -70,6 +72,7 @@ async fn whoever_is_logged_in_is_sent_to_no_other_site() {
     }
 }
 
+// T4, where the wish comes with the form.
 #[tokio::test]
 async fn a_form_that_was_tampered_with_leads_to_no_other_site() {
     let stage = Stage::with(&["otp.limits = []"]).await;
@@ -86,5 +89,70 @@ async fn a_form_that_was_tampered_with_leads_to_no_other_site() {
         let answer = browser.post("/api/auth/login", &form).await;
         assert_eq!(answer.status, 303);
         assert_eq!(answer.header("location"), "/", "{wish}");
+    }
+}
+
+// F2 and T4, a redirect to where the request says it came from: Traefik CVE-2024-52003, CVE-2026-35051/54764.
+#[tokio::test]
+async fn the_way_to_the_login_names_no_host_that_the_client_chose() {
+    let stage = gate(&DOORS).await;
+    let view = |host: &str| {
+        Call::new(stage.address, "GET", "/orders?x=1")
+            .header("host", host)
+            .header("accept", "text/html")
+            .header("sec-fetch-mode", "navigate")
+    };
+    for (name, value) in [
+        ("x-forwarded-host", "evil.example"),
+        ("x-forwarded-proto", "https"),
+        ("x-forwarded-port", "8443"),
+        ("x-forwarded-prefix", "//evil.example"),
+        ("x-forwarded-uri", "//evil.example"),
+        ("x-forwarded-server", "evil.example"),
+        ("forwarded", "host=evil.example;proto=https"),
+        ("x-original-url", "//evil.example"),
+        ("referer", "https://evil.example/"),
+        ("origin", "https://evil.example"),
+    ] {
+        for host in ["app.test", "evil.example"] {
+            let led = view(host).header(name, value).send().await;
+            assert_eq!(led.status, 303, "{name}");
+            let wanted = "/api/auth/login?return_to=%2Forders%3Fx%3D1";
+            assert_eq!(led.header("location"), wanted, "{name}");
+            assert_eq!(led.header("cache-control"), "no-store");
+            assert!(stage.arrived().await.is_empty(), "{name}");
+        }
+    }
+}
+
+// Lesson 9, programs that are led to a page instead of being told no: oauth2-proxy#2292, envoy#30102.
+#[tokio::test]
+async fn only_somebody_looking_at_a_page_is_led_anywhere() {
+    let stage = gate(&DOORS).await;
+    let call = |method: &str| Call::new(stage.address, method, "/orders");
+    let page = |method: &str| call(method).header("accept", "text/html");
+    for (row, call) in [
+        ("an api", call("GET").header("accept", "application/json")),
+        ("anything", call("GET").header("accept", "*/*")),
+        ("no wish", call("GET")),
+        ("a form", page("POST")),
+        ("a fetch", page("GET").header("sec-fetch-mode", "cors")),
+        (
+            "grpc",
+            call("POST").header("content-type", "application/grpc"),
+        ),
+        (
+            "a socket",
+            page("GET").header("sec-fetch-mode", "websocket"),
+        ),
+    ] {
+        let answer = call.send().await;
+        // A refusal in gRPC is a status in its own place.
+        if row == "grpc" && answer.status == 200 {
+            assert!(answer.headers.contains_key("grpc-status"));
+            assert!(stage.arrived().await.is_empty());
+            continue;
+        }
+        refuses(&stage, row, answer, 401, "missing_token").await;
     }
 }

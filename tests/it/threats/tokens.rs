@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::stage::{PHONE, Stage, Tokens, client::Call, just_before, jwt};
 
+// T2, signatures that are not checked: Pomerium CVE-2021-29652; algorithms that the token chooses (RFC 8725 §2.1).
 #[tokio::test]
 async fn no_token_that_was_tampered_with_passes() {
     let stage = Stage::new().await;
@@ -69,6 +70,7 @@ async fn no_token_that_was_tampered_with_passes() {
     );
 }
 
+// T2, keys of somebody else.
 #[tokio::test]
 async fn a_token_of_another_gateway_is_a_strangers() {
     let (here, there) = (Stage::new().await, Stage::new().await);
@@ -78,6 +80,7 @@ async fn a_token_of_another_gateway_is_a_strangers() {
     is_alive(&there, &theirs).await;
 }
 
+// T2, one kind of token for another (RFC 8725 §2.8).
 #[tokio::test]
 async fn a_refresh_token_opens_no_door_and_an_access_token_refreshes_nothing() {
     let stage = Stage::new().await;
@@ -91,6 +94,7 @@ async fn a_refresh_token_opens_no_door_and_an_access_token_refreshes_nothing() {
     is_alive(&stage, &tokens).await;
 }
 
+// Lesson 10, `exp` that nobody verifies: Kong, APISIX, Oathkeeper.
 #[tokio::test]
 async fn an_access_token_lives_to_the_millisecond_and_half_a_minute_for_slow_clocks() {
     let stage = Stage::new().await;
@@ -103,6 +107,7 @@ async fn an_access_token_lives_to_the_millisecond_and_half_a_minute_for_slow_clo
     assert_eq!(stage.refresh(&tokens.refresh).await.status, 200);
 }
 
+// T7, two tokens: Envoy CVE-2025-64527, CVE-2024-45809.
 #[tokio::test]
 async fn two_tokens_are_none() {
     let stage = Stage::new().await;
@@ -123,6 +128,7 @@ async fn two_tokens_are_none() {
     is_alive(&stage, &tokens).await;
 }
 
+// T7, the second one counts where the first is bad.
 #[tokio::test]
 async fn a_bad_token_in_the_header_is_not_healed_by_a_good_one_in_a_cookie() {
     let stage = Stage::new().await;
@@ -135,6 +141,7 @@ async fn a_bad_token_in_the_header_is_not_healed_by_a_good_one_in_a_cookie() {
     }
 }
 
+// T7, headers that hold no token, or more than one.
 #[tokio::test]
 async fn a_header_without_a_token_says_so() {
     let stage = Stage::new().await;
