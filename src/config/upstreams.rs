@@ -3,8 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    config::{document::Section, problem::Reported, value::OneOrMany},
-    proxy::{Server, UpstreamSpec},
+    config::{
+        document::Section,
+        problem::Reported,
+        value::{OneOrMany, Text},
+    },
+    proxy::{Protocol, Server, UpstreamSpec},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -38,6 +42,7 @@ fn upstream(
 ) -> Result<UpstreamSpec, Reported> {
     let servers: Result<OneOrMany<_>, _> =
         section.require("servers", r#"["http://127.0.0.1:3000"]"#);
+    let protocol = section.read("protocol", r#""http/1.1""#);
     let connect_timeout =
         section.read_within("connect_timeout", r#""3s""#, SECOND / 100..=SECOND * 60);
     let idle = section.read_within("idle", r#""60s""#, SECOND..=HOUR);
@@ -48,10 +53,23 @@ fn upstream(
     Ok(UpstreamSpec {
         name: Arc::from(name),
         servers: server.map_or(servers, |server| vec![server.clone()]),
+        protocol: protocol?,
         connect_timeout: connect_timeout?,
         idle: idle?,
         body_idle: body_idle?,
         max_idle: max_idle?,
         max_connections: max_connections?,
     })
+}
+
+impl Text for Protocol {
+    const EXPECTED: &'static str = "\"http/1.1\" or \"h2\"";
+
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "http/1.1" => Some(Self::Http1),
+            "h2" => Some(Self::Http2),
+            _ => None,
+        }
+    }
 }

@@ -11,9 +11,9 @@ use hyper::body::Incoming;
 
 use crate::{
     proxy::{
+        lease::Lease,
         tether::{Cut, Tether},
         upload::{UploadEnd, Watch},
-        upstream::Lease,
     },
     reject::{Broken, Code},
 };
@@ -79,6 +79,9 @@ impl Body for Download {
         match polled {
             // The app is waited for, not the client, so the deadline runs for the app.
             Poll::Pending => {
+                if lease.poll_late(cx).is_ready() {
+                    return Poll::Ready(Some(Err(self.broken(Code::UpstreamTimeout))));
+                }
                 lease.wait_for_body();
                 Poll::Pending
             }

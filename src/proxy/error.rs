@@ -20,6 +20,9 @@ pub enum Error {
     /// The connection ended or its bytes made no sense.
     #[error("the exchange broke off: {0}")]
     Exchange(#[source] hyper::Error),
+    /// The other side was silent or spoke something else when it should have begun with HTTP/2.
+    #[error("it does not speak HTTP/2")]
+    NoHttp2,
     /// The answer was 101, which the gateway never asks for.
     #[error("the app switched protocols unasked")]
     Switched,
@@ -40,7 +43,7 @@ pub enum Error {
 impl From<Error> for Reject {
     fn from(error: Error) -> Self {
         match error {
-            Error::Connect(_) => {
+            Error::Connect(_) | Error::NoHttp2 => {
                 Self::new(Code::UpstreamUnreachable, "The app accepts no connection.")
             }
             Error::Exchange(_) | Error::Switched => {

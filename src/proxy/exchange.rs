@@ -14,9 +14,10 @@ use crate::{
         Terms,
         download::Download,
         error::Error,
+        lease::{Lease, Sent},
         tether::Tether,
         upload::{Upload, UploadEnd, Watch},
-        upstream::{Lease, Upstream},
+        upstream::Upstream,
     },
     reject::Reject,
 };
@@ -42,11 +43,6 @@ impl Exchange {
         let (mut parts, incoming) = request.into_parts();
         let upload = Upload::new(incoming, terms).map_err(Error::Upload)?;
         to_origin_form(&mut parts)?;
-        if upload.is_of_unknown_length() {
-            // Said here, since hyper takes a GET that says nothing for one without a body.
-            let chunked = HeaderValue::from_static("chunked");
-            parts.headers.insert(header::TRANSFER_ENCODING, chunked);
-        }
         Ok(Self {
             upstream,
             request: Some(Request::from_parts(parts, upload)),
@@ -84,28 +80,27 @@ impl Exchange {
             .body()
             .sent_under(lease.alarm(), self.terms.response_timeout);
         let upload = request.body().watch();
-        let sent = lease.sender().try_send_request(request).await;
+        let sent = lease.send(request).await;
         // Also when there is an answer: nothing of it has gone to the client yet.
         self.tether.check()?;
         match sent {
             // Nobody asked for another protocol, so what follows is no answer.
-            Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
+            Sent::Answered(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
                 Err(Error::Switched)
             }
-            Ok(response) => {
+            Sent::Answered(response) => {
                 upload.answered();
                 let tether = mem::take(&mut self.tether);
                 let body = |incoming| Download::new(incoming, lease, upload, tether);
                 Ok(Some(receive(response).map(body).map(Body::stream)))
             }
-            Err(mut failed) => match failed.take_message() {
-                // The app had closed the connection before the request got on it.
-                Some(unsent) if lease.was_used_before() => {
-                    self.request = Some(unsent);
-                    Ok(None)
-                }
-                Some(_) | None => Err(why(failed.into_error(), &lease, &upload)),
-            },
+            // The app had closed the connection before the request got on it.
+            Sent::Unsent(request, _) if lease.was_used_before() => {
+                self.request = Some(request);
+                Ok(None)
+            }
+            Sent::Unsent(_, error) | Sent::Failed(error) => Err(why(error, &lease, &upload)),
+            Sent::Late => Err(Error::Timeout),
         }
     }
 }

@@ -1,11 +1,18 @@
 //! The way to the apps: picks a connection, sends the request, streams the answer back. It knows nothing of tokens or of the auth service.
 
-mod download;
-mod error;
 mod exchange;
+
+mod download;
 mod tether;
 mod upload;
+
+mod endpoint;
+mod http1;
+mod http2;
+mod lease;
 mod upstream;
+
+mod error;
 
 pub use download::Download;
 pub use exchange::Exchange;
@@ -21,6 +28,8 @@ pub struct UpstreamSpec {
     pub name: Arc<str>,
     /// Where it runs; asked in turn.
     pub servers: Vec<Server>,
+    /// What is spoken there.
+    pub protocol: Protocol,
     /// For opening a connection.
     pub connect_timeout: Duration,
     /// For which an unused connection is kept.
@@ -36,10 +45,19 @@ pub struct UpstreamSpec {
 /// One place where an app runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Server {
-    /// `host:port`, spoken to in HTTP/1.1.
+    /// `host:port`, in the clear.
     Http(String),
     /// The demo app that is part of the gateway.
     Demo,
+}
+
+/// What is spoken to an app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.1: a connection for each request under way.
+    Http1,
+    /// HTTP/2 (RFC 9113), known to be spoken there: one connection for many requests.
+    Http2,
 }
 
 impl fmt::Display for UpstreamSpec {

@@ -37,6 +37,7 @@ mod connections;
 mod failures;
 mod forwarding;
 mod http_2;
+mod http_2_apps;
 mod https;
 mod https_certificates;
 mod https_clients;

@@ -13,8 +13,12 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
+use hyper::{
+    body::Incoming,
+    server::conn::{http1, http2},
+    service::service_fn,
+};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -23,6 +27,14 @@ pub type Handler =
     dyn Fn(Request<Incoming>) -> Pin<Box<dyn Future<Output = Reply> + Send>> + Send + Sync;
 /// Its answer.
 pub type Reply = Response<BoxBody<Bytes, Infallible>>;
+
+/// What an app speaks.
+#[derive(Clone, Copy, Debug)]
+pub enum Speaks {
+    Http1,
+    /// With so many streams at once on a connection.
+    Http2(u32),
+}
 
 /// A running app. Clones are the same one; it ends with the test's runtime.
 #[derive(Clone)]
@@ -36,17 +48,34 @@ pub struct Upstream {
 impl Upstream {
     /// An app that answers with what it was sent, as JSON.
     pub async fn start() -> Self {
-        Self::doing(|request| {
-            Box::pin(async move {
+        Self::speaking(Speaks::Http1).await
+    }
+
+    /// The same, in the words it is asked in.
+    pub async fn speaking(speaks: Speaks) -> Self {
+        let telling = |request| {
+            let answer = async move {
                 let told = tell(request).await;
                 Response::new(Full::from(told.to_string()).boxed())
-            })
-        })
-        .await
+            };
+            Box::pin(answer) as Pin<Box<dyn Future<Output = Reply> + Send>>
+        };
+        Self::speaking_and_doing(speaks, telling).await
     }
 
     /// An app that does as told.
     pub async fn doing<H>(handler: H) -> Self
+    where
+        H: Fn(Request<Incoming>) -> Pin<Box<dyn Future<Output = Reply> + Send>>
+            + Send
+            + Sync
+            + 'static,
+    {
+        Self::speaking_and_doing(Speaks::Http1, handler).await
+    }
+
+    /// An app that does as told, in the words it is asked in.
+    pub async fn speaking_and_doing<H>(speaks: Speaks, handler: H) -> Self
     where
         H: Fn(Request<Incoming>) -> Pin<Box<dyn Future<Output = Reply> + Send>>
             + Send
@@ -60,11 +89,11 @@ impl Upstream {
             connections: Arc::default(),
         };
         let handler: Arc<Handler> = Arc::new(handler);
-        tokio::spawn(upstream.clone().serve(listener, handler));
+        tokio::spawn(upstream.clone().serve(listener, speaks, handler));
         upstream
     }
 
-    async fn serve(self, listener: TcpListener, handler: Arc<Handler>) {
+    async fn serve(self, listener: TcpListener, speaks: Speaks, handler: Arc<Handler>) {
         while let Ok((stream, _)) = listener.accept().await {
             self.connections.fetch_add(1, Ordering::SeqCst);
             let (seen, handler) = (Arc::clone(&self.seen), Arc::clone(&handler));
@@ -73,7 +102,17 @@ impl Upstream {
                 let answer = handler(request);
                 async move { Ok::<_, Infallible>(answer.await) }
             });
-            tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+            let io = TokioIo::new(stream);
+            match speaks {
+                Speaks::Http1 => {
+                    tokio::spawn(http1::Builder::new().serve_connection(io, service));
+                }
+                Speaks::Http2(streams) => {
+                    let mut builder = http2::Builder::new(TokioExecutor::new());
+                    builder.max_concurrent_streams(streams);
+                    tokio::spawn(builder.serve_connection(io, service));
+                }
+            }
         }
     }
 
@@ -102,6 +141,7 @@ fn head(request: &Request<Incoming>) -> Value {
     json!({
         "method": request.method().as_str(),
         "target": request.uri().to_string(),
+        "version": format!("{:?}", request.version()),
         "headers": headers,
     })
 }

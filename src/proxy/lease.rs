@@ -1,0 +1,116 @@
+//! What one exchange is lent to talk to an app: a connection of its own, or one stream of a shared one. It does not know where either comes from.
+
+use std::{
+    rc::Rc,
+    task::{Context, Poll},
+};
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+
+use crate::{
+    net::timer::Alarm,
+    proxy::{endpoint::Endpoint, http1, http2, upload::Upload},
+};
+
+/// A connection or a stream that is ours until it is given back; dropping it ends it.
+#[derive(Debug)]
+pub struct Lease {
+    endpoint: Rc<Endpoint>,
+    line: Line,
+    was_used_before: bool,
+}
+
+/// All there is to talk over. Known kinds, so that HTTP/1.1 in the clear pays for none of the others.
+#[derive(Debug)]
+pub enum Line {
+    /// A whole connection.
+    Http1(http1::Connection),
+    /// One of many streams of a connection.
+    Http2(http2::Stream),
+}
+
+/// What became of a request that was to be sent.
+#[derive(Debug)]
+pub enum Sent {
+    /// The app's answer begins.
+    Answered(Response<Incoming>),
+    /// The connection had ended before anything of the request got on it.
+    Unsent(Request<Upload>, hyper::Error),
+    /// The connection or the stream ended without an answer.
+    Failed(hyper::Error),
+    /// The alarm rang first.
+    Late,
+}
+
+impl Lease {
+    /// A line that was just opened.
+    pub fn fresh(endpoint: &Rc<Endpoint>, line: Line) -> Self {
+        Self {
+            endpoint: Rc::clone(endpoint),
+            line,
+            was_used_before: false,
+        }
+    }
+
+    /// A line that was open already, so that the app may be about to close it.
+    pub fn used_before(endpoint: &Rc<Endpoint>, line: Line) -> Self {
+        Self {
+            was_used_before: true,
+            ..Self::fresh(endpoint, line)
+        }
+    }
+
+    /// Sends a request and waits for the head of its answer.
+    pub async fn send(&mut self, request: Request<Upload>) -> Sent {
+        match &mut self.line {
+            Line::Http1(connection) => connection.send(request).await,
+            Line::Http2(stream) => stream.send(request, &self.endpoint).await,
+        }
+    }
+
+    /// The deadline of whatever is waited for. When it is due, all that waits for the app ends.
+    pub const fn alarm(&self) -> &Alarm {
+        match &self.line {
+            Line::Http1(connection) => &connection.alarm,
+            Line::Http2(stream) => &stream.alarm,
+        }
+    }
+
+    /// Whether others used it before, so that the app may have closed it meanwhile.
+    pub const fn was_used_before(&self) -> bool {
+        self.was_used_before
+    }
+
+    /// The app has the next word of the answer's body.
+    pub fn wait_for_body(&self) {
+        self.alarm().set(self.endpoint.spec.body_idle);
+    }
+
+    /// The client has to take what there is of the answer's body. Its own connection sees to it that
+    /// it does.
+    pub fn wait_for_client(&self) {
+        self.alarm().lift();
+    }
+
+    /// Ready when whoever waits for the app's next word has to see for itself that there will be none.
+    /// A connection that is ours alone is ended by its own task, and its body with it.
+    pub fn poll_late(&self, cx: &mut Context<'_>) -> Poll<()> {
+        match &self.line {
+            Line::Http1(_) => Poll::Pending,
+            Line::Http2(stream) => stream.alarm.poll_due(cx),
+        }
+    }
+
+    /// The exchange is over, on both sides: the line can be used again.
+    pub fn give_back(self) {
+        let Self { endpoint, line, .. } = self;
+        match line {
+            Line::Http1(connection) => {
+                let spec = &endpoint.spec;
+                endpoint.resting.put(connection, spec.idle, spec.max_idle);
+            }
+            Line::Http2(stream) => drop(stream),
+        }
+    }
+}
