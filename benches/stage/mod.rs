@@ -29,7 +29,8 @@ pub struct Gateway {
     pub address: SocketAddr,
 }
 
-struct Process(Child);
+/// Any process, which ends with this.
+pub struct Process(pub Child);
 
 /// What a process has used so far.
 #[derive(Debug, Clone, Copy)]
@@ -57,25 +58,36 @@ impl Gateway {
             path.join("data").display()
         );
         fs::write(&file, text).expect("a configuration");
-        let program = env!("CARGO_BIN_EXE_otp-gateway");
-        let mut command = match CORE.as_deref() {
-            Some(core) => {
-                let mut taskset = Command::new("taskset");
-                taskset.args(["-c", core, program]);
-                taskset
-            }
-            None => Command::new(program),
-        };
+        let mut command = on_its_core(env!("CARGO_BIN_EXE_otp-gateway"));
         command.arg("--config").arg(file).stdout(Stdio::piped());
         let mut process = Process(command.spawn().expect("a gateway"));
         let lines = lines_of(&mut process.0);
-        let address = address_in(&lines);
+        let address = address_in(&lines, "http");
         (Self { process, address }, lines)
     }
 
     /// What it has used.
     pub fn usage(&self) -> Usage {
-        Usage::of(self.process.0.id())
+        self.process.usage()
+    }
+}
+
+/// A program on the core of what is measured.
+pub fn on_its_core(program: &str) -> Command {
+    match CORE.as_deref() {
+        Some(core) => {
+            let mut taskset = Command::new("taskset");
+            taskset.args(["-c", core, program]);
+            taskset
+        }
+        None => Command::new(program),
+    }
+}
+
+impl Process {
+    /// What it has used.
+    pub fn usage(&self) -> Usage {
+        Usage::of(self.0.id())
     }
 }
 
@@ -133,11 +145,12 @@ static CORE: LazyLock<Option<String>> = LazyLock::new(|| {
     moved.ok()?.status.success().then(|| (*last).to_owned())
 });
 
-/// The address in its greeting, which says that it accepts connections.
-fn address_in(lines: &Receiver<String>) -> SocketAddr {
+/// The next address of this scheme in its greeting, which says that it accepts connections.
+pub fn address_in(lines: &Receiver<String>, scheme: &str) -> SocketAddr {
+    let scheme = format!("{scheme}://");
     loop {
         let line = lines.recv_timeout(PATIENCE).expect("a greeting");
-        if let Some((_, url)) = line.split_once("http://") {
+        if let Some((_, url)) = line.split_once(&scheme) {
             let address = url.split('/').next().and_then(|text| text.parse().ok());
             return address.expect("an address");
         }
