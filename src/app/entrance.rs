@@ -1,6 +1,11 @@
 //! What happens to a client between the socket and its first request, by the address it came to; knows nothing of requests.
 
-use std::{io, net::SocketAddr, rc::Rc, sync::Arc};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    rc::Rc,
+    sync::Arc,
+};
 
 use arc_swap::ArcSwap;
 use tokio::net::TcpStream;
@@ -10,8 +15,10 @@ use crate::{
     edge::wrong_door::Entry,
     net::{
         conn::Arrived,
-        listen,
+        listen::{self, Listener},
+        peer::{Peer, Scheme, TrustedProxies},
         progress::Progress,
+        proxy_protocol::{self, Announced, Preamble},
         tls::{Crowd, Reception, Terms},
     },
 };
@@ -29,16 +36,36 @@ pub struct Https {
 #[derive(Debug)]
 pub struct Entrances {
     tls: Option<(Reception, Https)>,
+    trusted: Arc<TrustedProxies>,
 }
 
 /// One of them.
 #[derive(Debug, Clone)]
-pub enum Entrance {
-    /// In the clear.
+pub struct Entrance {
+    way: Way,
+    preamble: Preamble,
+    trusted: Arc<TrustedProxies>,
+}
+
+/// A client that has come in.
+#[derive(Debug)]
+pub struct Guest {
+    /// Its connection.
+    pub arrived: Arrived,
+    /// The door it came by.
+    pub entry: Entry,
+    /// Who it is.
+    pub peer: Peer,
+}
+
+/// What leads from a socket to the first request.
+#[derive(Debug, Clone)]
+enum Way {
+    /// Nothing.
     Plain,
-    /// After a TLS handshake.
+    /// A TLS handshake.
     Tls(Reception),
-    /// In the clear, to be led to HTTPS.
+    /// Nothing, and requests are led to HTTPS.
     Redirect {
         /// Tells for which hosts there is HTTPS.
         terms: Arc<ArcSwap<Terms>>,
@@ -58,22 +85,28 @@ impl Entrances {
         let https = plan.https.as_ref();
         Self {
             tls: https.map(|https| (reception(https), https.clone())),
+            trusted: Arc::clone(&plan.trusted),
         }
     }
 
-    /// The one of this kind.
-    pub fn at(&self, kind: listen::Entrance) -> io::Result<Entrance> {
-        match (kind, &self.tls) {
-            (listen::Entrance::Plain, _) => Ok(Entrance::Plain),
-            (listen::Entrance::Tls, Some((reception, _))) => Ok(Entrance::Tls(reception.clone())),
-            (listen::Entrance::Redirect, Some((_, https))) => Ok(Entrance::Redirect {
+    /// The one at this address.
+    pub fn at(&self, listener: &Listener) -> io::Result<Entrance> {
+        let way = match (listener.entrance, &self.tls) {
+            (listen::Entrance::Plain, _) => Way::Plain,
+            (listen::Entrance::Tls, Some((reception, _))) => Way::Tls(reception.clone()),
+            (listen::Entrance::Redirect, Some((_, https))) => Way::Redirect {
                 terms: Arc::clone(&https.terms),
                 port: https.port,
-            }),
+            },
             (listen::Entrance::Tls | listen::Entrance::Redirect, None) => {
-                Err(io::Error::other("there is no certificate"))
+                return Err(io::Error::other("there is no certificate"));
             }
-        }
+        };
+        Ok(Entrance {
+            way,
+            preamble: listener.preamble,
+            trusted: Arc::clone(&self.trusted),
+        })
     }
 }
 
@@ -81,8 +114,44 @@ impl Entrance {
     /// Lets a client in that has just connected; `None` when it does not get that far.
     pub async fn let_in(
         &self,
+        mut stream: TcpStream,
+        address: SocketAddr,
+        progress: &Rc<Progress>,
+    ) -> Option<Guest> {
+        let scheme = self.way.scheme();
+        let mut peer = Peer::new(address, scheme, &self.trusted);
+        if self.preamble == Preamble::ProxyProtocol {
+            // In a box, as a handshake is: no other connection needs that much room.
+            peer = match Box::pin(announced(&mut stream, &peer, progress)).await? {
+                Announced::Client(client) => {
+                    progress.comes_from(client);
+                    Peer::new(client, scheme, &self.trusted)
+                }
+                Announced::Unknown => Peer::nameless(address, scheme),
+                Announced::Itself => peer,
+            };
+        }
+        let (arrived, entry) = self.way.lead_in(stream, peer.ip, progress).await?;
+        Some(Guest {
+            arrived,
+            entry,
+            peer,
+        })
+    }
+}
+
+impl Way {
+    const fn scheme(&self) -> Scheme {
+        match self {
+            Self::Plain | Self::Redirect { .. } => Scheme::Http,
+            Self::Tls(_) => Scheme::Https,
+        }
+    }
+
+    async fn lead_in(
+        &self,
         stream: TcpStream,
-        client: SocketAddr,
+        client: IpAddr,
         progress: &Rc<Progress>,
     ) -> Option<(Arrived, Entry)> {
         match self {
@@ -101,6 +170,23 @@ impl Entrance {
                 };
                 Some((Arrived::Plain(stream), entry))
             }
+        }
+    }
+}
+
+/// What the PROXY header of a new connection says; `None` when there is none, or none from somebody
+/// who may speak for others.
+async fn announced(stream: &mut TcpStream, proxy: &Peer, progress: &Progress) -> Option<Announced> {
+    let client = proxy.ip;
+    if !proxy.is_trusted {
+        tracing::debug!(%client, "a stranger came where only trusted proxies may");
+        return None;
+    }
+    match proxy_protocol::read(stream, progress).await {
+        Ok(announced) => Some(announced),
+        Err(failure) => {
+            tracing::debug!(%client, %failure, "a proxy announced nobody");
+            None
         }
     }
 }

@@ -40,7 +40,7 @@ use crate::{
     clock::Clock,
     config::{Config, KeptError},
     net::{
-        listen::{Entrance, Listener, bind},
+        listen::{Listener, bind},
         tls,
     },
     store,
@@ -222,20 +222,24 @@ impl App {
 }
 
 /// Binds every address `workers` times: the addresses as they are, and each worker's sockets.
-type Bound = (Vec<Listener>, Vec<Vec<(Entrance, StdListener)>>);
+type Bound = (Vec<Listener>, Vec<Vec<(Listener, StdListener)>>);
 
 fn listen(listeners: &[Listener], workers: usize) -> Result<Bound, Error> {
     let mut bound = Vec::with_capacity(listeners.len());
     let mut by_worker: Vec<Vec<_>> = (0..workers).map(|_| Vec::new()).collect();
-    for &Listener { address, entrance } in listeners {
+    for &listener in listeners {
+        let address = listener.address;
         let failed = |source| Error::Listen { address, source };
         let sockets = bind(address, workers).map_err(failed)?;
         if let Some(first) = sockets.first() {
             let address = first.local_addr().map_err(failed)?;
-            bound.push(Listener { address, entrance });
+            bound.push(Listener {
+                address,
+                ..listener
+            });
         }
         for (worker, socket) in by_worker.iter_mut().zip(sockets) {
-            worker.push((entrance, socket));
+            worker.push((listener, socket));
         }
     }
     Ok((bound, by_worker))

@@ -28,7 +28,7 @@ use crate::{
     },
     net::{
         Limits,
-        peer::{Peer, Scheme, TrustedProxies},
+        peer::{Peer, TrustedProxies},
         timer::Timer,
     },
     observe::{
@@ -163,12 +163,8 @@ impl Site {
     }
 
     /// What the requests of one connection pass, outermost first. Order is meaning:
-    pub fn door(&self, address: SocketAddr, entry: Entry) -> impl Door {
-        let scheme = match entry {
-            Entry::Open | Entry::ToHttps { .. } => Scheme::Http,
-            Entry::Secured(_) => Scheme::Https,
-        };
-        let peer = Rc::new(Peer::new(address, scheme, &self.trusted));
+    pub fn door(&self, peer: Peer, entry: Entry) -> impl Door {
+        let peer = Rc::new(peer);
         // What a trusted proxy was asked for is its own affair: it has certificates of its own.
         let entry = match entry {
             Entry::Secured(_) if peer.is_trusted => Entry::Open,

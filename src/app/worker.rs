@@ -19,7 +19,7 @@ use crate::{
     net::{
         conn,
         ending::Endings,
-        listen::{Entrance, accept},
+        listen::{Listener, accept},
         progress::Progress,
         timer::{TICK, Timer},
         warden::Warden,
@@ -30,7 +30,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Worker {
     /// One socket per address, and what clients meet there.
-    pub sockets: Vec<(Entrance, StdListener)>,
+    pub sockets: Vec<(Listener, StdListener)>,
     /// What the stacks are built from.
     pub plan: Arc<Plan>,
     /// Begins the ids of its requests; random.
@@ -66,10 +66,10 @@ impl Worker {
         own.spawn_local(timer.run());
         own.spawn_local(tick(Rc::clone(&site), Rc::clone(&warden)));
         let entrances = Entrances::new(&self.plan);
-        for (entrance, socket) in self.sockets {
+        for (listener, socket) in self.sockets {
             let accepting = Accepting {
                 listener: TcpListener::from_std(socket)?,
-                entrance: entrances.at(entrance)?,
+                entrance: entrances.at(&listener)?,
                 site: Rc::clone(&site),
                 warden: Rc::clone(&warden),
                 connections: connections.clone(),
@@ -124,9 +124,9 @@ impl Accepting {
             let site = Rc::clone(&self.site);
             let entrance = self.entrance.clone();
             let serving = self.connections.track_future(async move {
-                if let Some((arrived, entry)) = entrance.let_in(stream, address, &progress).await {
-                    let door = site.door(address, entry);
-                    conn::serve(arrived, door, progress, site.limits()).await;
+                if let Some(guest) = entrance.let_in(stream, address, &progress).await {
+                    let door = site.door(guest.peer, guest.entry);
+                    conn::serve(guest.arrived, door, progress, site.limits()).await;
                 }
                 drop(place);
             });

@@ -22,12 +22,13 @@ use crate::{
         tls::{Tls, tls},
         units::Size,
         url::Origin,
-        value::{Addresses, Text, Value},
+        value::{Address, Addresses, Text, Value},
     },
     net::{
         self,
         listen::{Entrance, Listener},
         peer::TrustedProxies,
+        proxy_protocol::Preamble,
     },
     observe::{access, log},
 };
@@ -85,17 +86,18 @@ pub fn server(section: &Section<'_>, listen: Option<SocketAddr>) -> Result<Serve
 
     let tls = tls?;
     let plain = match listen {
-        Some(address) => vec![address],
+        Some(address) => vec![Address(address, Preamble::None)],
         None => written?.0,
     };
+    let trusted = trusted?;
     Ok(Server {
         mode: mode?,
-        listen: listeners(section, &plain, &tls)?,
+        listen: listeners(section, &plain, &tls, &trusted)?,
         tls,
         public_url: public_url?,
         secret: secret?,
         data_dir: data_dir?,
-        trusted_proxies: Arc::new(TrustedProxies::new(trusted?)),
+        trusted_proxies: Arc::new(TrustedProxies::new(trusted)),
         workers: NonZeroUsize::new(workers?),
         access_log: access_log?,
         limits: limits?,
@@ -105,8 +107,9 @@ pub fn server(section: &Section<'_>, listen: Option<SocketAddr>) -> Result<Serve
 /// All addresses and what clients meet there.
 fn listeners(
     section: &Section<'_>,
-    plain: &[SocketAddr],
+    plain: &[Address],
     tls: &Tls,
+    trusted: &[IpNet],
 ) -> Result<Vec<Listener>, Reported> {
     let doors = [
         (Entrance::Plain, plain),
@@ -114,13 +117,24 @@ fn listeners(
         (Entrance::Redirect, &*tls.redirect),
     ];
     let listeners = doors.into_iter().flat_map(|(entrance, addresses)| {
-        addresses
-            .iter()
-            .map(move |&address| Listener { address, entrance })
+        let listener = move |&Address(address, preamble)| Listener {
+            address,
+            entrance,
+            preamble,
+        };
+        addresses.iter().map(listener)
     });
     let listeners: Vec<_> = listeners.collect();
     if listeners.is_empty() {
         return Err(section.refuse("listen", "must not be empty", None));
+    }
+    let announced = |it: &&Listener| it.preamble == Preamble::ProxyProtocol;
+    if let Some(Listener { address, .. }) = listeners.iter().find(announced)
+        && trusted.is_empty()
+    {
+        let what = format!("nobody may speak the PROXY protocol at {address}");
+        let help = "`trusted_proxies = [\"10.0.0.0/8\"]` names who may come there".to_owned();
+        return Err(section.refuse("trusted_proxies", what, Some(help)));
     }
     Ok(listeners)
 }

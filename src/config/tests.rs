@@ -2,11 +2,12 @@
 
 use super::*;
 use crate::{
-    net::listen::Entrance,
+    net::{listen::Entrance, proxy_protocol::Preamble},
     secret::{Masters, Pseudonyms, Secret},
     store::redis::Roots,
 };
 
+mod clients;
 mod problems;
 mod shown;
 mod tls;
@@ -29,6 +30,7 @@ fn plain(address: &str) -> Listener {
     Listener {
         address: address.parse().expect("an address"),
         entrance: Entrance::Plain,
+        preamble: Preamble::None,
     }
 }
 

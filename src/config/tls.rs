@@ -1,7 +1,6 @@
 //! `[server.tls]`: HTTPS, its certificates, and the doors that only lead there.
 
 use std::{
-    net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -14,7 +13,7 @@ use crate::{
         document::Section,
         problem::{Advice, Reported},
         units,
-        value::{Addresses, Text},
+        value::{Address, Addresses, Text},
     },
     net::tls::{self, ClientAuth, Files, MinVersion, Pair, Spec, Validity},
 };
@@ -23,9 +22,9 @@ use crate::{
 #[derive(Debug)]
 pub struct Tls {
     /// Where HTTPS is spoken.
-    pub listen: Vec<SocketAddr>,
+    pub listen: Vec<Address>,
     /// Where clients are led there.
-    pub redirect: Vec<SocketAddr>,
+    pub redirect: Vec<Address>,
     /// How; `None` when nobody listens.
     pub spec: Option<Spec>,
     /// What browsers are told of coming back.
@@ -88,7 +87,7 @@ pub fn tls(section: &Section<'_>) -> Result<Tls, Reported> {
 /// Nobody listens for HTTPS, so nobody can be led there, and certificates are of no use.
 fn without_https(
     section: &Section<'_>,
-    redirect: &[SocketAddr],
+    redirect: &[Address],
     spec: &Spec,
 ) -> Result<Vec<Advice>, Reported> {
     let help = Some("for instance `listen = \"0.0.0.0:443\"`".to_owned());

@@ -14,6 +14,7 @@ use crate::{
         units::{self, Size, Span},
     },
     domain::quota::Limit,
+    net::proxy_protocol::Preamble,
 };
 
 /// A type that can be read from one value.
@@ -43,7 +44,11 @@ pub struct Entries<T>(pub Vec<(String, T)>);
 
 /// Addresses to listen on; the only one may stand alone, and there may be none.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Addresses(pub Vec<SocketAddr>);
+pub struct Addresses(pub Vec<Address>);
+
+/// One of them, and whether connections there begin with who the client is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Address(pub SocketAddr, pub Preamble);
 
 /// A list of which the only element may stand alone; never empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -219,11 +224,23 @@ impl Text for Limit {
     }
 }
 
-impl Text for SocketAddr {
-    const EXPECTED: &'static str = "an address with a port such as \"127.0.0.1:8080\"";
-
-    fn parse(text: &str) -> Option<Self> {
-        text.parse().ok()
+/// The address alone, or followed by what connections begin with.
+impl Value for Address {
+    fn read(item: &Item<'_>) -> Result<Self, Reported> {
+        let expected = "an address with a port such as \"127.0.0.1:8080\"";
+        let text = item.text(expected)?;
+        let (address, preamble) = match text.split_once(' ') {
+            None => (text, Preamble::None),
+            Some((address, "proxy_protocol")) => (address, Preamble::ProxyProtocol),
+            Some((address, _)) => {
+                let help =
+                    format!("or \"{address} proxy_protocol\", behind a proxy that speaks it");
+                let what = format!("expected {expected}, found {text:?}");
+                return Err(item.refuse(what, Some(help)));
+            }
+        };
+        let wrong = |_| item.refuse(format!("expected {expected}, found {text:?}"), None);
+        Ok(Self(address.parse().map_err(wrong)?, preamble))
     }
 }
 

@@ -12,6 +12,8 @@ use tokio::{
     time::sleep,
 };
 
+use crate::net::proxy_protocol::Preamble;
+
 /// An address where clients connect, and what they meet there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Listener {
@@ -19,6 +21,8 @@ pub struct Listener {
     pub address: SocketAddr,
     /// What.
     pub entrance: Entrance,
+    /// What comes before it.
+    pub preamble: Preamble,
 }
 
 /// What clients meet at an address.

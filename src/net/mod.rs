@@ -2,6 +2,8 @@
 
 pub mod listen;
 
+pub mod proxy_protocol;
+
 pub mod tls;
 
 pub mod conn;

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use http::HeaderValue;
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
 /// How the client reached us, as far as the gateway believes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,12 +83,18 @@ impl Peer {
             is_trusted: trusted.contains(ip),
         }
     }
+
+    /// Somebody whom the proxy at `address` speaks for and cannot name: nobody else's word, and
+    /// least of all theirs, says who they are.
+    pub fn nameless(address: SocketAddr, scheme: Scheme) -> Self {
+        Self::new(address, scheme, &TrustedProxies::default())
+    }
 }
 
 impl TrustedProxies {
     /// Trusts these networks and nobody else.
-    pub const fn new(networks: Vec<IpNet>) -> Self {
-        Self(networks)
+    pub fn new(networks: Vec<IpNet>) -> Self {
+        Self(networks.into_iter().map(canonical).collect())
     }
 
     /// Whether `ip` may speak for others.
@@ -117,6 +123,20 @@ impl TrustedProxies {
         }
         client
     }
+}
+
+/// A network of IPv4 addresses mapped into IPv6 as one of IPv4, which is how addresses are kept.
+fn canonical(network: IpNet) -> IpNet {
+    /// Bits of what is put before the address (RFC 4291 §2.5.5.2).
+    const MAPPED: u8 = 96;
+    let IpNet::V6(v6) = network else {
+        return network;
+    };
+    let bits = v6.prefix_len().checked_sub(MAPPED);
+    let mapped = bits.zip(v6.addr().to_ipv4_mapped());
+    mapped
+        .and_then(|(bits, v4)| Ipv4Net::new(v4, bits).ok())
+        .map_or(network, IpNet::V4)
 }
 
 /// An address with or without port: `192.0.2.1`, `192.0.2.1:80`, `::1`, `[::1]`, `[::1]:80`.
@@ -181,6 +201,26 @@ mod tests {
         let address = "[::ffff:10.0.0.1]:9".parse().expect("an address");
         assert!(Peer::new(address, Scheme::Http, &trusting(&["10.0.0.0/8"])).is_trusted);
         assert!(!Peer::new(address, Scheme::Http, &TrustedProxies::default()).is_trusted);
+    }
+
+    #[test]
+    fn a_mapped_network_is_the_network_it_stands_for() {
+        let trusted = trusting(&["::ffff:10.0.0.0/104", "::ffff:192.0.2.1/128"]);
+        for (address, is_trusted) in [
+            ("10.1.2.3", true),
+            ("::ffff:10.1.2.3", true),
+            ("192.0.2.1", true),
+            ("11.0.0.1", false),
+            ("192.0.2.2", false),
+            ("::10.1.2.3", false),
+        ] {
+            let address = SocketAddr::new(ip(address), 9);
+            let peer = Peer::new(address, Scheme::Http, &trusted);
+            assert_eq!(peer.is_trusted, is_trusted, "{address}");
+        }
+        assert!(trusting(&["::ffff:0:0/96"]).contains(ip("203.0.113.9")));
+        // Every address of IPv6 is none of IPv4.
+        assert!(!trusting(&["::/0"]).contains(ip("203.0.113.9")));
     }
 
     proptest! {

@@ -6,7 +6,7 @@ mod ways;
 use super::*;
 
 /// Loads `text` and compares what is printed, without the last line, which counts.
-fn check(text: &str, expected: &str) {
+pub fn check(text: &str, expected: &str) {
     let printed = load(text).expect_err(text).to_string();
     let (problems, count) = printed.rsplit_once('\n').expect("a last line");
     assert_eq!(problems.trim_end(), expected, "{text}");

@@ -3,7 +3,7 @@
 use std::{
     future::poll_fn,
     io,
-    net::SocketAddr,
+    net::IpAddr,
     pin::pin,
     rc::Rc,
     sync::Arc,
@@ -77,7 +77,7 @@ impl Reception {
     pub async fn secure(
         &self,
         stream: TcpStream,
-        client: SocketAddr,
+        client: IpAddr,
         progress: &Rc<Progress>,
     ) -> Option<Secured> {
         let terms = self.terms.load_full();

@@ -1,0 +1,50 @@
+//! Who clients are said to be: what it means, and the exact words for what would let nobody in.
+
+use super::{problems::check, *};
+
+#[test]
+fn an_address_says_whether_connections_begin_with_who_the_client_is() {
+    let text = "[server]\nlisten = ['127.0.0.1:80', '[::1]:81 proxy_protocol']\n\
+                trusted_proxies = '10.0.0.0/8'\n";
+    let text = text.replace("'10.0.0.0/8'", "['10.0.0.0/8']");
+    let listen = config(&text).fixed.listen;
+    let preambles: Vec<_> = listen.iter().map(|it| it.preamble).collect();
+    assert_eq!(preambles, [Preamble::None, Preamble::ProxyProtocol]);
+    assert_eq!(listen[1].to_string(), "http://[::1]:81");
+    let alone = text.replace("'127.0.0.1:80', ", "");
+    assert_eq!(config(&alone).fixed.listen.len(), 1);
+}
+
+#[test]
+fn behind_an_address_stands_the_name_of_the_protocol_or_nothing() {
+    for wrong in [
+        "proxy",
+        "PROXY_PROTOCOL",
+        "",
+        " proxy_protocol",
+        "proxy_protocol ",
+    ] {
+        check(
+            &format!("server.listen = '127.0.0.1:80 {wrong}'"),
+            &format!(
+                "gateway.toml:1:17: server.listen: expected an address with a port such as \
+                 \"127.0.0.1:8080\", found \"127.0.0.1:80 {wrong}\"\n  \
+                 help: or \"127.0.0.1:80 proxy_protocol\", behind a proxy that speaks it"
+            ),
+        );
+    }
+    check(
+        "server.listen = 'here proxy_protocol'",
+        "gateway.toml:1:17: server.listen: expected an address with a port such as \
+         \"127.0.0.1:8080\", found \"here proxy_protocol\"",
+    );
+}
+
+#[test]
+fn where_only_trusted_proxies_may_come_somebody_must_be_trusted() {
+    check(
+        "[server]\nlisten = '127.0.0.1:80 proxy_protocol'\n",
+        "gateway.toml:1:1: server.trusted_proxies: nobody may speak the PROXY protocol at \
+         127.0.0.1:80\n  help: `trusted_proxies = [\"10.0.0.0/8\"]` names who may come there",
+    );
+}
