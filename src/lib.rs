@@ -25,7 +25,8 @@
 //! # Life of a request
 //!
 //! A worker is a thread with its own listening sockets (`SO_REUSEPORT`), its own connections to the
-//! apps and its own stacks. `net::listen` accepts; `net::tls` shakes hands where the address is one for
+//! apps and its own stacks. `net::listen` accepts; `net::proxy_protocol` hears from a proxy in front who the
+//! client is, where the address is one for that; `net::tls` shakes hands where the address is one for
 //! HTTPS, by the terms that follow from the certificate files at that moment; `net::conn` speaks HTTP/1
 //! or HTTP/2, as ALPN says or as the first bytes do, and watches the connection's deadlines; and
 //! `app::site` says on one screen what every request passes:

@@ -1,11 +1,6 @@
 //! What happens to a client between the socket and its first request, by the address it came to; knows nothing of requests.
 
-use std::{
-    io,
-    net::{IpAddr, SocketAddr},
-    rc::Rc,
-    sync::Arc,
-};
+use std::{io, rc::Rc, sync::Arc};
 
 use arc_swap::ArcSwap;
 use tokio::net::TcpStream;
@@ -15,9 +10,10 @@ use crate::{
     edge::wrong_door::Entry,
     net::{
         conn::Arrived,
+        ending::Reason,
         listen::{self, Listener},
         peer::{Peer, Scheme, TrustedProxies},
-        progress::Progress,
+        progress::{Progress, Version},
         proxy_protocol::{self, Announced, Preamble},
         tls::{Crowd, Reception, Terms},
     },
@@ -112,12 +108,8 @@ impl Entrances {
 
 impl Entrance {
     /// Lets a client in that has just connected; `None` when it does not get that far.
-    pub async fn let_in(
-        &self,
-        mut stream: TcpStream,
-        address: SocketAddr,
-        progress: &Rc<Progress>,
-    ) -> Option<Guest> {
+    pub async fn let_in(&self, mut stream: TcpStream, progress: &Rc<Progress>) -> Option<Guest> {
+        let address = progress.client();
         let scheme = self.way.scheme();
         let mut peer = Peer::new(address, scheme, &self.trusted);
         if self.preamble == Preamble::ProxyProtocol {
@@ -131,7 +123,7 @@ impl Entrance {
                 Announced::Itself => peer,
             };
         }
-        let (arrived, entry) = self.way.lead_in(stream, peer.ip, progress).await?;
+        let (arrived, entry) = self.way.lead_in(stream, progress).await?;
         Some(Guest {
             arrived,
             entry,
@@ -151,14 +143,13 @@ impl Way {
     async fn lead_in(
         &self,
         stream: TcpStream,
-        client: IpAddr,
         progress: &Rc<Progress>,
     ) -> Option<(Arrived, Entry)> {
         match self {
             Self::Plain => Some((Arrived::Plain(stream), Entry::Open)),
             Self::Tls(reception) => {
                 // In a box: a handshake takes much room, and is over before the first request.
-                let handshake = Box::pin(reception.secure(stream, client, progress));
+                let handshake = Box::pin(reception.secure(stream, progress));
                 let secured = handshake.await?;
                 let entry = Entry::Secured(secured.shown.clone());
                 Some((Arrived::Secured(secured), entry))
@@ -177,16 +168,19 @@ impl Way {
 /// What the PROXY header of a new connection says; `None` when there is none, or none from somebody
 /// who may speak for others.
 async fn announced(stream: &mut TcpStream, proxy: &Peer, progress: &Progress) -> Option<Announced> {
-    let client = proxy.ip;
-    if !proxy.is_trusted {
-        tracing::debug!(%client, "a stranger came where only trusted proxies may");
-        return None;
-    }
-    match proxy_protocol::read(stream, progress).await {
-        Ok(announced) => Some(announced),
-        Err(failure) => {
-            tracing::debug!(%client, %failure, "a proxy announced nobody");
-            None
+    let failure = if proxy.is_trusted {
+        match proxy_protocol::read(stream, progress).await {
+            Ok(announced) => return Some(announced),
+            Err(failure) => failure,
         }
+    } else {
+        proxy_protocol::Error::Stranger
+    };
+    let client = proxy.ip;
+    tracing::debug!(%client, %failure, "nobody was announced");
+    if failure.is_of_the_proxy() {
+        let endings = &progress.warden().endings;
+        endings.note(Reason::Unannounced, client, Version::Http1);
     }
+    None
 }

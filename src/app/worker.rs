@@ -124,7 +124,7 @@ impl Accepting {
             let site = Rc::clone(&self.site);
             let entrance = self.entrance.clone();
             let serving = self.connections.track_future(async move {
-                if let Some(guest) = entrance.let_in(stream, address, &progress).await {
+                if let Some(guest) = entrance.let_in(stream, &progress).await {
                     let door = site.door(guest.peer, guest.entry);
                     conn::serve(guest.arrived, door, progress, site.limits()).await;
                 }

@@ -21,13 +21,15 @@ pub enum Reason {
     MaxAge,
     /// The client took too little of its answer.
     Stalled,
+    /// It came where only trusted proxies may, and no PROXY header of theirs said whom it was for.
+    Unannounced,
     /// The client had as many connections as one may have.
     TooMany,
 }
 
 impl Reason {
     /// Every reason, for the metrics and their tests.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Handshake,
         Self::CrowdedOut,
         Self::FirstByte,
@@ -35,6 +37,7 @@ impl Reason {
         Self::Idle,
         Self::MaxAge,
         Self::Stalled,
+        Self::Unannounced,
         Self::TooMany,
     ];
 
@@ -48,6 +51,7 @@ impl Reason {
             Self::Idle => "idle",
             Self::MaxAge => "max_age",
             Self::Stalled => "stalled",
+            Self::Unannounced => "unannounced",
             Self::TooMany => "too_many",
         }
     }
@@ -56,9 +60,12 @@ impl Reason {
     const fn is_ordinary(self) -> bool {
         match self {
             Self::FirstByte | Self::Idle | Self::MaxAge => true,
-            Self::Handshake | Self::CrowdedOut | Self::Headers | Self::Stalled | Self::TooMany => {
-                false
-            }
+            Self::Handshake
+            | Self::CrowdedOut
+            | Self::Headers
+            | Self::Stalled
+            | Self::Unannounced
+            | Self::TooMany => false,
         }
     }
 }

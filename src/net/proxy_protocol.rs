@@ -1,4 +1,4 @@
-//! Who the client behind a proxy is, where the proxy says so before anything else (HAProxy's PROXY protocol, versions 1 and 2); knows nothing of who may say it.
+//! Who the client behind a proxy is, where the proxy says so before anything else (haproxy's PROXY protocol, versions 1 and 2); knows nothing of who may say it.
 //!
 //! Where a header ends is decided here and what it says by the library, which only ever sees whole ones. A
 //! header is looked at before it is taken, so that what follows it, TLS or HTTP, stays in the socket.
@@ -39,6 +39,9 @@ pub enum Announced {
 /// Why nobody was announced.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// Whoever connects may not speak for others.
+    #[error("only a trusted proxy may connect here")]
+    Stranger,
     /// The connection broke or ended.
     #[error(transparent)]
     Broken(#[from] io::Error),
@@ -57,12 +60,28 @@ pub enum Error {
     /// What is announced is no stream of bytes.
     #[error("its PROXY header is not about a connection")]
     NoConnection,
-    /// It takes too long.
+    /// It takes too long, which has been noted.
     #[error("its PROXY header took too long")]
     Late,
     /// The gateway stops.
     #[error("the gateway stops")]
     Stopping,
+}
+
+impl Error {
+    /// Whether something is wrong with who connected, or with what it was told: it has said the wrong
+    /// thing, or may say nothing.
+    pub const fn is_of_the_proxy(&self) -> bool {
+        match self {
+            Self::Stranger
+            | Self::Missing
+            | Self::TooLong
+            | Self::Text(_)
+            | Self::Binary(_)
+            | Self::NoConnection => true,
+            Self::Broken(_) | Self::Late | Self::Stopping => false,
+        }
+    }
 }
 
 /// What a header of version 1 begins with.
@@ -91,7 +110,7 @@ pub async fn read(stream: &mut TcpStream, progress: &Progress) -> Result<Announc
         if progress.is_draining() {
             return Poll::Ready(Err(Error::Stopping));
         }
-        progress.poll_broken(cx).map(|()| Err(Error::Late))
+        progress.poll_broken(cx).map(|_| Err(Error::Late))
     });
     parse(&header.await?)
 }

@@ -56,6 +56,11 @@ const KNOWLEDGE: &[Privilege] = &[
         why: "only token knows how a JWT is signed",
     },
     Privilege {
+        words: &["ppp::"],
+        places: &["src/net/proxy_protocol.rs", "src/net/proxy_protocol/"],
+        why: "only net/proxy_protocol knows what proxies announce",
+    },
+    Privilege {
         words: &["rlibphonenumber"],
         places: &["src/domain/phone.rs"],
         why: "only domain/phone knows the numbering plans",

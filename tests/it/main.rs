@@ -45,6 +45,7 @@ mod https_handshakes;
 mod https_redirect;
 mod operators;
 mod pool;
+mod proxy_protocol;
 mod routes;
 mod shutdown;
 mod streams;

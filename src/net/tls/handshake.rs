@@ -3,7 +3,6 @@
 use std::{
     future::poll_fn,
     io,
-    net::IpAddr,
     pin::pin,
     rc::Rc,
     sync::Arc,
@@ -74,12 +73,7 @@ impl Reception {
 
     /// Speaks TLS with a client that has just connected; `None` when that fails. A failure is nothing
     /// unusual on an open port, so it is told to who wants to know it only.
-    pub async fn secure(
-        &self,
-        stream: TcpStream,
-        client: IpAddr,
-        progress: &Rc<Progress>,
-    ) -> Option<Secured> {
+    pub async fn secure(&self, stream: TcpStream, progress: &Rc<Progress>) -> Option<Secured> {
         let terms = self.terms.load_full();
         let stream = Watched::new(stream, BytesMut::new(), Rc::clone(progress));
         progress.shakes_hands();
@@ -95,6 +89,7 @@ impl Reception {
                 if let Some(kind) = failure.kind() {
                     self.metrics.handshake(kind);
                 }
+                let client = progress.client();
                 tracing::debug!(%client, %failure, "a TLS handshake failed");
                 None
             }
