@@ -3,6 +3,7 @@
 pub mod browser;
 pub mod chromium;
 pub mod client;
+pub mod frames;
 pub mod h2;
 pub mod inbox;
 pub mod jwt;

@@ -1,14 +1,19 @@
 //! The threat suite: every known way past a gate like this one, tried over real sockets from the outside.
 
+mod admin;
 mod brute_force;
 mod desync;
+mod floods;
 mod forwarded;
 mod hosts;
+mod http_2;
 mod identity;
 mod paths;
+mod pool;
 mod redirects;
 mod sessions;
 mod tokens;
+mod upgrades;
 
 use crate::stage::{
     Stage,
