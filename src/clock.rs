@@ -4,10 +4,10 @@ use std::{
     fmt,
     ops::Add,
     sync::{
-        Arc,
+        Arc, LazyLock,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use serde::{Deserialize, Serialize};
@@ -88,6 +88,16 @@ impl Clock {
                     .unwrap_or_default(),
             )),
             Self::Manual(at) => Timestamp(at.load(Ordering::SeqCst)),
+        }
+    }
+
+    /// The time since some moment that stays the same. It never goes back, whatever is done to the
+    /// machine's clock, and means nothing to another process.
+    pub fn steady(&self) -> Duration {
+        static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
+        match self {
+            Self::System => BEGINNING.elapsed(),
+            Self::Manual(at) => Duration::from_millis(at.load(Ordering::SeqCst)),
         }
     }
 

@@ -16,7 +16,7 @@
 //! | 7 | [`app`] | from a configuration to a running gateway; the order of all layers |
 //! | 6 | [`config`] | the only room that knows TOML |
 //! | 5 | `edge`, `auth`, `proxy` | the Tower layers; the auth service; the way to the apps |
-//! | 4 | `sms` | who carries messages, and the queue in front |
+//! | 4 | `limit`, `sms` | how many requests may come; who carries messages, and the queue in front |
 //! | 3 | `store`, `token`, `net` | one verb, one atomic step; JWTs and their keys; sockets and connections |
 //! | 2 | `observe` | log, metrics, audit |
 //! | 1 | `domain`, `reject` | the rules, pure; a refusal and its HTTP response |
@@ -38,13 +38,15 @@
 //! 4. `edge::wrong_door` refuses it where the connection is not for its host, or only leads to HTTPS,
 //! 5. `edge::access_log` measures it to the end of its answer,
 //! 6. `edge::hsts` tells browsers that came over TLS to keep to it, if it is to,
-//! 7. `edge::dispatch` sends it to the auth service, along a route, or nowhere,
-//! 8. on a route, `edge::authenticate` asks the worker's `edge::gate` for the caller,
-//! 9. `edge::identity` removes every header that looks like an identity and sets ours,
-//! 10. `proxy` picks a connection and streams both ways.
+//! 7. `edge::rate_limit` throttles its address,
+//! 8. `edge::dispatch` sends it to the auth service, along a route, or nowhere,
+//! 9. on a route, `edge::authenticate` asks the worker's `edge::gate` for the caller,
+//! 10. `edge::rate_limit` throttles the caller,
+//! 11. `edge::identity` removes every header that looks like an identity and sets ours,
+//! 12. `proxy` picks a connection and streams both ways.
 //!
-//! Nothing on that path takes a lock that another core could hold, boxes a future or a body, or
-//! asks the store: a token that was verified before is looked up in the worker's own memory, and
+//! Nothing on that path takes a lock that another core could hold (but for routes with `limits`, whose
+//! counts are shared: see `limit`), boxes a future or a body, or asks the store: a token that was verified before is looked up in the worker's own memory, and
 //! whether its session was ended is one atomic load (`store::revocations`). Gateways that share a
 //! Redis hear of each other's logouts (`store::redis::news`), and know when they may not have.
 //!
@@ -102,6 +104,7 @@ mod auth;
 
 mod proxy;
 
+mod limit;
 mod sms;
 
 mod store;

@@ -1,7 +1,10 @@
 //! Refusals: the only place that turns one into an HTTP response. Why something is refused, it does not know.
 
+mod allowance;
 mod code;
 
+pub use allowance::Allowance;
+use allowance::whole_secs;
 pub use code::Code;
 
 use std::{borrow::Cow, fmt::Write, time::Duration};
@@ -14,8 +17,6 @@ use serde_json::{Map, Value, json};
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
 const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
-const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
-const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
 /// A refusal on its way to the client: what it may know, and nothing of the inner cause.
 #[derive(Debug, Clone)]
@@ -105,18 +106,23 @@ impl Reject {
         window: Duration,
         retry_after: Duration,
     ) -> Self {
-        let wait = whole_secs(retry_after).max(1);
-        let limits = format!("\"{policy}\";q={quota};w={}", whole_secs(window));
-        let left = format!("\"{policy}\";r=0;t={wait}");
-        Self::new(
+        let wait = Duration::from_secs(whole_secs(retry_after).max(1));
+        let mut reject = Self::new(
             Code::RateLimited,
             "Too many requests; wait before the next one.",
         )
         .with("violated-policies", json!([policy]))
-        .with("retry_after", json!(wait))
-        .retry_after(retry_after)
-        .header(RATE_LIMIT_POLICY, &limits)
-        .header(RATE_LIMIT, &left)
+        .with("retry_after", json!(wait.as_secs()))
+        .retry_after(wait);
+        let allowance = Allowance {
+            policy,
+            quota,
+            window,
+            left: 0,
+            more_in: wait,
+        };
+        allowance.tell(&mut reject.told.headers);
+        reject
     }
 
     /// Adds a member to the problem document (RFC 9457 §3.2).
@@ -207,10 +213,6 @@ fn proxy_status(error: &'static str) -> HeaderValue {
     // Writing to a string cannot fail.
     let _: std::fmt::Result = write!(value, "; error={error}");
     HeaderValue::from_str(&value).unwrap_or(HeaderValue::from_static("otp-gateway"))
-}
-
-fn whole_secs(span: Duration) -> u64 {
-    span.as_secs() + u64::from(span.subsec_nanos() > 0)
 }
 
 #[cfg(test)]

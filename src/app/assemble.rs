@@ -22,6 +22,7 @@ use crate::{
         destination::Map, gate::Browsers, hsts::HstsLayer, identity::IdentityLayer,
         login_redirect::LoginRedirect,
     },
+    limit::Throttle,
     net::listen::{Entrance, Listener},
     observe::{
         access::{self, AccessLog},
@@ -95,6 +96,15 @@ pub async fn assemble(
     }
     .unzip();
     let drain = live.limits.drain;
+    let throttle = Arc::new(Throttle::new(
+        &live.rates,
+        live.routes
+            .in_order()
+            .into_iter()
+            .map(|route| (&route.name, &*route.limits)),
+        &clock,
+        metrics.limits(),
+    ));
     let plan = Plan {
         browsers: browsers(&live),
         map: Arc::new(Map {
@@ -106,6 +116,7 @@ pub async fn assemble(
         limits: live.limits,
         https,
         hsts: HstsLayer::new(live.hsts),
+        throttle,
         trusted: live.trusted_proxies,
         identity: IdentityLayer::new(live.identity),
         auth,

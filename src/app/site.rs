@@ -13,7 +13,7 @@ use crate::{
     auth::{self, AuthService},
     body::Body,
     clock::Clock,
-    domain::route::Route,
+    domain::rate::Stage,
     edge::{
         access_log::{AccessLogLayer, PLACES_BEFORE_ROUTES},
         authenticate::AuthenticateLayer,
@@ -23,9 +23,11 @@ use crate::{
         gate::{Browsers, Gate, Principal},
         hsts::HstsLayer,
         identity::IdentityLayer,
+        rate_limit::RateLimitLayer,
         request_id::{Ids, RequestIdLayer},
         wrong_door::{Entry, WrongDoorLayer},
     },
+    limit::Throttle,
     net::{
         Limits,
         peer::{Peer, TrustedProxies},
@@ -57,6 +59,8 @@ pub struct Plan {
     pub https: Option<Https>,
     /// What browsers are told of coming back by HTTPS.
     pub hsts: HstsLayer,
+    /// How many requests may come.
+    pub throttle: Arc<Throttle>,
     /// Whose word about clients is taken.
     pub trusted: Arc<TrustedProxies>,
     /// How browsers are treated.
@@ -88,6 +92,7 @@ pub struct Site {
     access_log: AccessLogLayer,
     lines: Option<Rc<Lines>>,
     hsts: HstsLayer,
+    throttle: Arc<Throttle>,
     authenticate: AuthenticateLayer,
     identity: IdentityLayer,
     auth: AuthService,
@@ -100,8 +105,7 @@ pub struct Site {
 impl Plan {
     /// The names under which requests are counted.
     fn places(&self) -> Arc<[Arc<str>]> {
-        let mut routes: Vec<&Arc<Route>> = self.map.routes.iter().collect();
-        routes.sort_by_key(|route| route.index);
+        let routes = self.map.routes.in_order();
         PLACES_BEFORE_ROUTES
             .into_iter()
             .map(Arc::from)
@@ -138,6 +142,7 @@ impl Site {
             access_log: AccessLogLayer::new(shard, lines.clone()),
             lines,
             hsts: plan.hsts.clone(),
+            throttle: Arc::clone(&plan.throttle),
             authenticate: AuthenticateLayer::required(gate),
             identity: plan.identity.clone(),
             auth: plan.auth.for_worker(),
@@ -170,13 +175,20 @@ impl Site {
             Entry::Secured(_) if peer.is_trusted => Entry::Open,
             entry @ (Entry::Open | Entry::Secured(_) | Entry::ToHttps { .. }) => entry,
         };
+        let throttle = |stage| RateLimitLayer::new(Arc::clone(&self.throttle), stage);
         let route = ServiceBuilder::new()
             // Refuses before a byte of the body is asked for, so nothing is uploaded in vain.
             .layer(self.authenticate.clone())
+            .layer(throttle(Stage::Admitted))
             // Takes all that looks like identity away and sets ours: nothing may come after it.
             .layer(self.identity.clone())
             .service(self.way_to_the_apps());
-        let auth = ServiceExt::<Request<Incoming>>::map_response(self.auth.clone(), our_own);
+        let auth = ServiceBuilder::new()
+            .layer(throttle(Stage::Admitted))
+            .service(ServiceExt::<Request<Incoming>>::map_response(
+                self.auth.clone(),
+                our_own,
+            ));
         ServiceBuilder::new()
             // First, so that every later line can name the request.
             .layer(RequestIdLayer::new(Rc::clone(&self.ids), Rc::clone(&peer)))
@@ -190,6 +202,8 @@ impl Site {
             .layer(self.access_log.clone())
             // Outside of all that answers.
             .layer(self.hsts.clone())
+            // Before any token is looked at, and for what leads nowhere, too.
+            .layer(throttle(Stage::Arrived))
             .service(Dispatch::new(auth, route))
     }
 

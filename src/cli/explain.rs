@@ -148,7 +148,11 @@ fn upstream(route: &Route, live: &Live, out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
         "limits    {body} of request body, {wait} until the answer begins"
-    )
+    )?;
+    for rate in live.rates.iter().chain(&route.limits) {
+        writeln!(out, "          {rate}")?;
+    }
+    Ok(())
 }
 
 fn shown(reject: &Reject) -> String {

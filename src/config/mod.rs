@@ -18,6 +18,7 @@ mod value;
 mod advice;
 mod identity;
 mod login;
+mod rates;
 mod resolve;
 mod routes;
 mod secrets;
@@ -51,7 +52,7 @@ use crate::{
         document::{Document, Env},
         resolve::resolve,
     },
-    domain::route::Directory,
+    domain::{rate::Rate, route::Directory},
     edge::identity::Names,
     net::{self, listen::Listener, peer::TrustedProxies, tls::Spec as TlsSpec},
     observe::log,
@@ -91,6 +92,8 @@ pub struct Fixed {
 pub struct Live {
     /// What a client connection may take.
     pub limits: net::Limits,
+    /// How many requests may come, wherever they go.
+    pub rates: Vec<Rate>,
     /// How TLS is spoken, where there is a listener for it.
     pub tls: Option<TlsSpec>,
     /// The port of HTTPS, if `public_url` tells; otherwise it is that of the first listener.

@@ -86,6 +86,7 @@ pub fn read(root: &Section<'_>, flags: &Flags) -> Result<Loaded, Reported> {
             },
             live: Live {
                 limits: server.limits,
+                rates: server.rates,
                 https_port: public_url.and_then(Origin::https_port),
                 tls: server.tls.spec,
                 hsts: server.tls.hsts,

@@ -14,6 +14,7 @@ use crate::{
         value::{Entries, OneOrMany, Text, Value},
     },
     domain::{
+        rate::{Rate, Whose},
         route::{Access, Conflict, Demands, Directory, HostPattern, PathPattern, Route},
         target::canonical_host,
     },
@@ -49,6 +50,7 @@ fn route(index: usize, section: &Section<'_>, upstreams: &[&str]) -> Result<Rout
     let methods: Result<Vec<Method>, _> = section.read("methods", "[]");
     let access = access(section);
     let upstream = upstream(section, upstreams);
+    let limits = limits(section, &access);
     let allow_encoded: Result<bool, _> = section.read("allow_encoded", "false");
     let forward_token = section.read("forward_token", "false");
     let max_body = section.read_within("max_body", r#""10mb""#, Size(0)..=Size(1 << 50));
@@ -74,6 +76,7 @@ fn route(index: usize, section: &Section<'_>, upstreams: &[&str]) -> Result<Rout
         path,
         methods: (!methods.is_empty()).then_some(methods),
         access: access?,
+        limits: limits?,
         upstream: upstream?,
         allow_encoded,
         forward_token: forward_token?,
@@ -124,6 +127,20 @@ fn access(section: &Section<'_>) -> Result<Access, Reported> {
             let what = "looks at no token, so `scopes`, `claims` and `max_auth_age` mean nothing";
             Err(section.refuse("auth", what, None))
         }
+    }
+}
+
+/// `limits`. Of those that nobody identifies, nobody can be counted by who they are.
+fn limits(section: &Section<'_>, access: &Result<Access, Reported>) -> Result<Vec<Rate>, Reported> {
+    let limits: Vec<Rate> = section.read("limits", "[]")?;
+    let by_caller = |rate: &Rate| matches!(rate.whose, Whose::Subject | Whose::Session);
+    match access {
+        Ok(Access::None) if limits.iter().any(by_caller) => {
+            let what = "`auth = \"none\"` identifies nobody whom a limit could count";
+            let help = "limit requests per ip, or per all".to_owned();
+            Err(section.refuse("limits", what, Some(help)))
+        }
+        Ok(Access::None | Access::Optional(_) | Access::Required(_)) | Err(Reported) => Ok(limits),
     }
 }
 

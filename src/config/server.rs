@@ -24,6 +24,7 @@ use crate::{
         url::Origin,
         value::{Address, Addresses, Text, Value},
     },
+    domain::rate::Rate,
     net::{
         self,
         listen::{Entrance, Listener},
@@ -56,6 +57,8 @@ pub struct Server {
     pub access_log: AccessLog,
     /// What a client connection may take.
     pub limits: net::Limits,
+    /// How many requests may come, wherever they go.
+    pub rates: Vec<Rate>,
 }
 
 /// How much is forgiven.
@@ -83,6 +86,7 @@ pub fn server(section: &Section<'_>, listen: Option<SocketAddr>) -> Result<Serve
     let workers = section.read_within("workers", "0", 0..=1024);
     let access_log = section.read("access_log", "true");
     let limits = limits(&section.section("limits"));
+    let rates = section.section("limits").read("requests", "[]");
 
     let tls = tls?;
     let plain = match listen {
@@ -101,6 +105,7 @@ pub fn server(section: &Section<'_>, listen: Option<SocketAddr>) -> Result<Serve
         workers: NonZeroUsize::new(workers?),
         access_log: access_log?,
         limits: limits?,
+        rates: rates?,
     })
 }
 

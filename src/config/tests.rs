@@ -133,6 +133,7 @@ fn a_route_says_all_it_can_say() {
         upstream = "b"
         allow_encoded = true
         forward_token = true
+        limits = ["100/s per ip", "30/10s burst 50 per subject"]
         max_body = "1kb"
         response_timeout = "1s"
         "#,
@@ -162,6 +163,8 @@ fn a_route_says_all_it_can_say() {
         demands.max_auth_age,
         Some(std::time::Duration::from_hours(1))
     );
+    let limits: Vec<_> = route.limits.iter().map(ToString::to_string).collect();
+    assert_eq!(limits, ["100/1s per ip", "30/10s burst 50 per subject"]);
     assert_eq!(live.upstreams[route.upstream].servers.len(), 2);
     assert!(route.allow_encoded && route.forward_token);
     assert_eq!(

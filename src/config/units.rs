@@ -1,8 +1,11 @@
-//! How spans of time, sizes and limits are written: `"1h30m"`, `"10mb"`, `"3/30m per phone"`; knows nothing of TOML.
+//! How spans of time, sizes and limits are written: `"1h30m"`, `"10mb"`, `"3/30m per phone"`, `"100/s per ip"`; knows nothing of TOML.
 
 use std::{fmt, num::NonZeroU32, time::Duration};
 
-use crate::domain::quota::{Limit, Per, Quota};
+use crate::domain::{
+    quota::{Limit, Per, Quota},
+    rate::{Rate, Whose},
+};
 
 /// A number of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,18 +60,51 @@ pub fn size(text: &str) -> Option<Size> {
 
 /// Reads a limit: how many, in which span, for whom.
 pub fn limit(text: &str) -> Option<Limit> {
-    let (quota, per) = text.split_once(" per ")?;
-    let (max, window) = quota.split_once('/')?;
-    let max = digits(max).filter(|(_, rest)| rest.is_empty())?.0;
-    let max = NonZeroU32::new(u32::try_from(max).ok()?)?;
-    let window = duration(window).filter(|window| !window.is_zero())?;
+    let (written, per) = text.split_once(" per ")?;
     let per = [Per::Phone, Per::Ip, Per::Country, Per::All]
         .into_iter()
         .find(|known| known.as_str() == per)?;
     Some(Limit {
-        quota: Quota { max, window },
+        quota: quota(written)?,
         per,
     })
+}
+
+/// Reads a limit of the throttle: how many, in which span, how many at once, of whom.
+pub fn rate(text: &str) -> Option<Rate> {
+    let (written, whose) = text.split_once(" per ")?;
+    let (written, burst) = match written.split_once(" burst ") {
+        Some((written, burst)) => (written, Some(count(burst)?)),
+        None => (written, None),
+    };
+    let quota = quota(written)?;
+    Some(Rate {
+        quota,
+        whose: Whose::ALL
+            .into_iter()
+            .find(|known| known.as_str() == whose)?,
+        burst: burst.unwrap_or(quota.max),
+    })
+}
+
+/// Reads how many in which span; of a unit alone there is one.
+fn quota(text: &str) -> Option<Quota> {
+    let (max, window) = text.split_once('/')?;
+    let unit = TIMES.iter().find(|(unit, _)| *unit == window);
+    let window = match unit {
+        Some((_, millis)) => Duration::from_millis(*millis),
+        None => duration(window).filter(|window| !window.is_zero())?,
+    };
+    Some(Quota {
+        max: count(max)?,
+        window,
+    })
+}
+
+/// Reads a number of things, of which there is one at least.
+fn count(text: &str) -> Option<NonZeroU32> {
+    let (number, _) = digits(text).filter(|(_, rest)| rest.is_empty())?;
+    NonZeroU32::new(u32::try_from(number).ok()?)
 }
 
 /// A number, the letters behind it, and what follows them.
@@ -207,6 +243,34 @@ mod tests {
         }
     }
 
+    #[test]
+    fn rates_say_how_many_at_once_too() {
+        let read = rate("100/s burst 500 per subject").expect("a rate");
+        assert_eq!((read.quota.max.get(), read.burst.get()), (100, 500));
+        assert_eq!(read.quota.window, Duration::from_secs(1));
+        assert_eq!(read.whose, Whose::Subject);
+        let read = rate("30/10s per ip").expect("a rate");
+        assert_eq!((read.quota.max, read.whose), (read.burst, Whose::Ip));
+        assert_eq!(read.quota.window, Duration::from_secs(10));
+        for text in [
+            "",
+            "100/s",
+            "100 per ip",
+            "100/ per ip",
+            "0/s per ip",
+            "100/0s per ip",
+            "100/s per phone",
+            "100/s burst per ip",
+            "100/s burst 0 per ip",
+            "100/s burst 5 burst 6 per ip",
+            "100/s per ip burst 5",
+            "100/w per ip",
+            "100/s per  ip",
+        ] {
+            assert_eq!(rate(text), None, "{text}");
+        }
+    }
+
     proptest! {
         #[test]
         fn what_is_shown_can_be_read_back(millis in 0..10_u64.pow(14), bytes: u64) {
@@ -224,8 +288,21 @@ mod tests {
         }
 
         #[test]
+        fn every_rate_can_be_written(
+            max in 1_u32..,
+            burst in 1_u32..,
+            secs in 1_u64..10_000_000,
+            whose in 0_usize..4,
+        ) {
+            let [max, burst] = [max, burst].map(|n| NonZeroU32::new(n).unwrap());
+            let quota = Quota { max, window: Duration::from_secs(secs) };
+            let written = Rate { quota, whose: Whose::ALL[whose], burst };
+            prop_assert_eq!(rate(&written.to_string()), Some(written));
+        }
+
+        #[test]
         fn no_text_panics(text in "\\PC{0,30}") {
-            let _read = (duration(&text), size(&text), limit(&text));
+            let _read = (duration(&text), size(&text), limit(&text), rate(&text));
         }
     }
 }

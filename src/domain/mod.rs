@@ -4,6 +4,7 @@ pub mod account;
 pub mod otp;
 pub mod phone;
 pub mod quota;
+pub mod rate;
 pub mod route;
 pub mod session;
 pub mod target;

@@ -5,6 +5,8 @@ use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 use http::Method;
 use serde_json::Value;
 
+use crate::domain::rate::Rate;
+
 /// One way through the gateway: what it matches, whom it lets through, where it leads.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Route {
@@ -20,6 +22,8 @@ pub struct Route {
     pub methods: Option<Vec<Method>>,
     /// Whom it lets through.
     pub access: Access,
+    /// How many requests may come along it.
+    pub limits: Vec<Rate>,
     /// The upstream's place in the list of upstreams.
     pub upstream: usize,
     /// Whether `%2F` may stand in the path.
@@ -150,6 +154,13 @@ impl Directory {
             .chain(std::iter::once(&self.anywhere))
             .flat_map(|table| table.exact.values().chain(table.prefix.values()))
             .flatten()
+    }
+
+    /// Every route, in the order of their indices.
+    pub fn in_order(&self) -> Vec<&Arc<Route>> {
+        let mut routes: Vec<_> = self.iter().collect();
+        routes.sort_by_key(|route| route.index);
+        routes
     }
 
     /// The tables to ask, the most specific first.

@@ -8,6 +8,7 @@
 //! | [`wrong_door`] | `Host`, the connection's certificate | the destination, where it is another one |
 //! | [`access_log`] | all of the above | one line and the metrics, when the answer has ended |
 //! | [`hsts`] | the client's scheme | `Strict-Transport-Security` of the response |
+//! | [`rate_limit`] | the client; further in, the principal | `RateLimit` of the response; answers what comes too fast |
 //! | [`dispatch`] | the destination | nothing: refuses, or hands on to the auth service or a route |
 //! | [`authenticate`] | the route's access, the token | [`gate::Principal`] |
 //! | [`identity`] | the principal | the identity headers, after taking away all that look like them |
@@ -26,6 +27,8 @@ pub mod wrong_door;
 pub mod access_log;
 
 pub mod hsts;
+
+pub mod rate_limit;
 
 pub mod dispatch;
 

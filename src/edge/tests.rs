@@ -129,6 +129,7 @@ pub fn route(access: Access) -> Route {
         path: PathPattern::Prefix(String::new()),
         methods: None,
         access,
+        limits: Vec::new(),
         upstream: 0,
         allow_encoded: false,
         forward_token: false,

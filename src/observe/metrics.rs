@@ -8,7 +8,9 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use crate::observe::{http::HttpMetrics, readings::Readings, tls::TlsMetrics};
+use crate::observe::{
+    http::HttpMetrics, limits::LimitMetrics, readings::Readings, tls::TlsMetrics,
+};
 
 /// Every metric of this process. Clones count into the same place.
 #[derive(Clone)]
@@ -17,6 +19,7 @@ pub struct Metrics {
     http: HttpMetrics,
     readings: Readings,
     tls: TlsMetrics,
+    limits: LimitMetrics,
     sends: Family<ResultLabel, Counter>,
     answers: Family<ResultLabel, Counter>,
     refreshes: Family<ResultLabel, Counter>,
@@ -122,11 +125,14 @@ impl Metrics {
         registry.register_collector(Box::new(readings.clone()));
         let tls = TlsMetrics::default();
         registry.register_collector(Box::new(tls.clone()));
+        let limits = LimitMetrics::default();
+        limits.register(&mut registry);
         Self {
             registry: Arc::new(registry),
             http,
             readings,
             tls,
+            limits,
             sends,
             answers,
             refreshes,
@@ -150,6 +156,11 @@ impl Metrics {
     /// What is told of TLS.
     pub const fn tls(&self) -> &TlsMetrics {
         &self.tls
+    }
+
+    /// Where the throttle counts what it refuses.
+    pub const fn limits(&self) -> &LimitMetrics {
+        &self.limits
     }
 
     /// Counts a request for a code.

@@ -12,4 +12,6 @@ pub mod http;
 
 pub mod tls;
 
+pub mod limits;
+
 pub mod readings;

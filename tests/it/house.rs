@@ -108,6 +108,7 @@ const DEEDS: &[Privilege] = &[
     Privilege {
         words: &["Instant::now"],
         places: &[
+            "src/clock.rs",
             "src/net/timer.rs",
             "src/edge/access_log.rs",
             "src/store/redis/link/",

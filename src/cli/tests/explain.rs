@@ -29,6 +29,7 @@ scopes = ["admin:read"]
 claims = { role = ["admin", "owner"] }
 max_auth_age = "1h"
 upstream = "shop"
+limits = ["100/s per ip", "30/m per subject"]
 max_body = "1kb"
 response_timeout = "1m30s"
 
@@ -75,7 +76,9 @@ fn a_route_is_shown_with_its_policy_and_its_upstream() {
          without   401 missing_token: Send an access token as Authorization: Bearer.\n          \
          or, for a browser that asks for a page, /api/auth/login\n\
          upstream  shop at http://10.0.0.1:3000 http://10.0.0.2:3000\n\
-         limits    1kb of request body, 1m30s until the answer begins\n",
+         limits    1kb of request body, 1m30s until the answer begins\n          \
+         100/1s per ip\n          \
+         30/60s per subject\n",
     );
     check(
         "get",

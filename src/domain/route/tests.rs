@@ -26,6 +26,7 @@ fn route(index: usize, text: &str) -> Route {
         path,
         methods: (!methods.is_empty()).then_some(methods),
         access: Access::default(),
+        limits: Vec::new(),
         upstream: 0,
         allow_encoded: false,
         forward_token: false,
