@@ -154,6 +154,17 @@ impl Frames {
         Outcome::Over
     }
 
+    /// The body of the answer that ends next, whichever stream it is on; `None` when there is no more.
+    /// For answers that come in one piece.
+    pub async fn next_answer(&mut self) -> Option<String> {
+        loop {
+            let frame = self.next().await?;
+            if frame.kind == DATA && frame.flags & END_STREAM != 0 {
+                return Some(String::from_utf8_lossy(&frame.payload).into_owned());
+            }
+        }
+    }
+
     /// Listens until the connection has ended: the reason that was given for it, if one was.
     pub async fn farewell(&mut self) -> Option<u32> {
         let mut reason = None;

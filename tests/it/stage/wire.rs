@@ -143,6 +143,17 @@ impl Wire {
         rest
     }
 
+    /// The first byte that comes, which stays unread; `None` when nothing does.
+    pub async fn first_byte(&mut self) -> Option<u8> {
+        while self.unread.is_empty() {
+            let ended = timeout(PATIENCE, self.read_more()).await;
+            if ended.unwrap_or_else(|_| panic!("nothing in time")) {
+                return None;
+            }
+        }
+        self.unread.first().copied()
+    }
+
     /// Takes what comes next and forgets it; says whether that was the end.
     pub async fn is_over(&mut self) -> bool {
         self.unread.clear();

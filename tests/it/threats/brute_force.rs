@@ -1,8 +1,19 @@
 //! Other people's answers: a stranger can use up what is the stranger's, and nothing of the owner's.
 
-use serde_json::json;
+use std::time::Duration;
 
-use crate::stage::{BEHIND_A_PROXY, PHONE, Stage, client::Call, inbox::wrong_for};
+use http::Request;
+use serde_json::{Value, json};
+
+use super::{DOORS, gate};
+use crate::stage::{
+    BEHIND_A_PROXY, PHONE, Stage,
+    browser::Browser,
+    client::{Answer, Call},
+    frames::{DATA, END_STREAM, Frame, Frames},
+    h2::{self, H2},
+    inbox::wrong_for,
+};
 
 const OWNER: &str = "203.0.113.1";
 const STRANGER: &str = "198.51.100.1";
@@ -130,4 +141,190 @@ fn naming(stage: &Stage, code: &str, challenge: &str) -> Call {
     stage.post("/api/auth/verify-otp").json(&json!({
         "mobile_number": PHONE, "otp": code, "device_info": "test", "challenge_id": challenge,
     }))
+}
+
+/// Every way to write the number of [`PHONE`].
+const SPELLINGS: [&str; 6] = [
+    PHONE,
+    "4155550100",
+    "14155550100",
+    "+1 (415) 555-0100",
+    "415.555.0100",
+    "[415] 555 01 00",
+];
+
+// B1, a lock that a spelling unlocks: Authelia CVE-2025-24806, CVE-2026-47203.
+#[tokio::test]
+async fn no_spelling_of_a_number_gives_further_guesses() {
+    let stage = gate(&DOORS).await;
+    stage.ask_for_code(PHONE).await;
+    let code = stage.inbox.code_for(PHONE).await;
+    for (spelling, left) in SPELLINGS.iter().zip([4, 3, 2, 1, 0, 0]) {
+        let guess = stage.answer(spelling, &wrong_for(&code)).await;
+        guess.is_wrong_code(Some(left));
+    }
+    for spelling in SPELLINGS {
+        stage.answer(spelling, &code).await.is_wrong_code(Some(0));
+    }
+}
+
+// B1, the same for messages: another spelling, endpoint, country or form brings no further ones.
+#[tokio::test]
+async fn no_spelling_of_a_number_gives_further_messages() {
+    let stage = gate(&DOORS).await;
+    for spelling in &SPELLINGS[..3] {
+        assert_eq!(stage.ask_for_code(spelling).await.status, 200);
+    }
+    for spelling in SPELLINGS {
+        let asked = stage.ask_for_code(spelling).await;
+        asked.is_refused(429, "rate_limited");
+    }
+    let body = json!({ "mobile_number": PHONE });
+    let other = stage.post("/api/v1/auth/send-otp").json(&body).send().await;
+    other.is_refused(429, "rate_limited");
+    let national = json!({ "mobile_number": "4155550100", "country_code": "+1" });
+    let named = stage
+        .post("/api/auth/send-otp")
+        .json(&national)
+        .send()
+        .await;
+    named.is_refused(429, "rate_limited");
+    let mut browser = Browser::new(&stage);
+    let page = browser.open("/api/auth/login").await;
+    let typed = [("mobile_number", SPELLINGS[3])];
+    assert_eq!(browser.press(&page, "send", &typed).await.status, 429);
+    stage.settle().await;
+    assert_eq!(stage.inbox.messages_to(PHONE).len(), 3);
+}
+
+// B1, another door to the same lock: the page, the alias of the endpoints, HTTP/2.
+#[tokio::test]
+async fn every_way_to_answer_counts_as_the_same_guesses() {
+    let stage = gate(&DOORS).await;
+    let asked = stage.ask_for_code(PHONE).await;
+    let code = stage.inbox.code_for(PHONE).await;
+    let wrong = wrong_for(&code);
+    let body = json!({ "mobile_number": PHONE, "otp": wrong, "device_info": "test" });
+    let alias = stage.post("/api/v1/auth/verify-otp").json(&body);
+    alias.send().await.is_wrong_code(Some(4));
+    let (client, _connection) = H2::to(stage.address).await;
+    let over_h2 = Request::post("http://app.test/api/auth/verify-otp")
+        .header("content-type", "application/json")
+        .body(h2::body(body.to_string()))
+        .expect("a request");
+    client.send(over_h2).await.is_wrong_code(Some(3));
+    let mut browser = Browser::new(&stage);
+    let form = format!(
+        "step=verify&mobile_number=%2B14155550100&otp={wrong}&challenge_id={}",
+        asked.challenge()
+    );
+    assert_eq!(browser.post("/api/auth/login", &form).await.status, 400);
+    stage.answer(PHONE, &wrong).await.is_wrong_code(Some(1));
+    stage.answer(PHONE, &wrong).await.is_wrong_code(Some(0));
+    stage.answer(PHONE, &code).await.is_wrong_code(Some(0));
+}
+
+// B2, guesses that arrive in one packet, all before the first is judged: races in kratos, better-auth, GoTrue.
+#[tokio::test]
+async fn of_many_guesses_in_one_packet_five_are_judged() {
+    let stage = gate(&DOORS).await;
+    stage.ask_for_code(PHONE).await;
+    let code = stage.inbox.code_for(PHONE).await;
+    let wrong = wrong_for(&code);
+    let guesses = (0..40_u32).map(|n| {
+        // The right one is the last of them.
+        let guess = if n == 39 { &code } else { &wrong };
+        (
+            2 * n + 1,
+            json!({ "mobile_number": PHONE, "otp": guess, "device_info": "x" }).to_string(),
+        )
+    });
+    let guesses: Vec<(u32, String)> = guesses.collect();
+    let packet: Vec<Frame> = guesses
+        .iter()
+        .flat_map(|(stream, body)| {
+            let fields = [
+                (":method", "POST"),
+                (":scheme", "http"),
+                (":authority", "app.test"),
+                (":path", "/api/auth/verify-otp"),
+                ("content-type", "application/json"),
+            ];
+            let data = Frame::new(DATA, END_STREAM, *stream, body.as_bytes());
+            [Frame::head(*stream, 0, &fields), data]
+        })
+        .collect();
+    let mut frames = Frames::to(stage.address).await;
+    frames.send(&packet).await;
+    let mut left = Vec::new();
+    for _ in &guesses {
+        let answer = frames.next_answer().await.expect("an answer to each");
+        let problem: Value = serde_json::from_str(&answer).expect("JSON");
+        assert_eq!(problem["code"], "invalid_otp", "{problem}");
+        left.push(problem["attempts_left"].as_u64().expect("a number"));
+    }
+    left.sort_unstable();
+    assert_eq!(left[36..], [1, 2, 3, 4], "{left:?}");
+    assert!(left[..36].iter().all(|left| *left == 0), "{left:?}");
+}
+
+// B3, who is known here: Traefik CVE-2026-32595/41263, GoTrue auth#1547; a 429 for those alone: care#3630.
+#[tokio::test]
+async fn a_number_that_is_known_and_one_that_is_not_are_answered_alike() {
+    let stage = gate(&DOORS).await;
+    let (known, unknown) = (PHONE, "+14155550200");
+    stage.log_in(known).await;
+    // The message of its login counts no more.
+    stage.pass(Duration::from_mins(31));
+    let shape = |answer: &Answer| {
+        let mut names: Vec<String> = answer.headers.keys().map(ToString::to_string).collect();
+        names.sort();
+        let mut body = answer.json();
+        let fields = body.as_object_mut().expect("an object");
+        fields.remove("challenge_id");
+        (answer.status, names, body)
+    };
+    for otp in ["000000", "x", ""] {
+        let [a, b] = [known, unknown].map(|phone| stage.verify_otp(phone, otp));
+        assert_eq!(shape(&a.send().await), shape(&b.send().await), "{otp}");
+    }
+    for status in [200, 200, 200, 429] {
+        let [a, b] = [known, unknown].map(|phone| stage.send_otp(phone));
+        let (a, b) = (a.send().await, b.send().await);
+        assert_eq!(a.status, status);
+        assert_eq!(shape(&a), shape(&b));
+        let [a, b] = [known, unknown].map(|phone| stage.verify_otp(phone, "000000"));
+        assert_eq!(shape(&a.send().await), shape(&b.send().await));
+    }
+}
+
+// B2, the code itself: in no answer, no header and no log, whoever asks and however often.
+#[tokio::test]
+async fn the_code_goes_to_the_phone_and_nowhere_else() {
+    let stage = gate(&DOORS).await;
+    let mut answers = vec![
+        stage.ask_for_code(PHONE).await,
+        stage.ask_for_code(PHONE).await,
+    ];
+    let code = stage.inbox.code_for(PHONE).await;
+    answers.push(stage.answer(PHONE, &wrong_for(&code)).await);
+    answers.push(stage.answer(PHONE, &code).await);
+    answers.push(stage.answer(PHONE, &code).await);
+    answers.push(stage.operators("/metrics").await);
+    for answer in &answers {
+        let headers = format!("{:?}", answer.headers);
+        assert!(!headers.contains(&code), "{headers}");
+        let word = |text: &str| text.split(|c: char| !c.is_ascii_digit()).any(|w| w == code);
+        assert!(!word(&answer.text()), "{}", answer.text());
+    }
+    let id = answers[4].header("x-request-id").to_owned();
+    stage.access_log.line(|line| line.contains(&id)).await;
+    for line in stage.access_log.lines() {
+        assert!(
+            !line
+                .split(' ')
+                .any(|word| word.contains(&format!("={code}"))),
+            "{line}"
+        );
+    }
 }
