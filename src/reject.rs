@@ -33,6 +33,8 @@ struct Told {
     fields: Vec<FieldError>,
     extra: Map<String, Value>,
     headers: HeaderMap,
+    /// More exactly than the code does, in the words of RFC 9209 §2.3.
+    proxy_error: Option<&'static str>,
 }
 
 /// An answer that had begun when it had to be refused: it breaks off, and this is the reason.
@@ -59,6 +61,7 @@ impl Reject {
                 fields: Vec::new(),
                 extra: Map::new(),
                 headers: HeaderMap::new(),
+                proxy_error: None,
             }),
         }
     }
@@ -141,6 +144,13 @@ impl Reject {
         self
     }
 
+    /// Says in `Proxy-Status` what happened, more exactly than the code does (RFC 9209 §2.3).
+    #[must_use]
+    pub fn because(mut self, proxy_error: &'static str) -> Self {
+        self.told.proxy_error = Some(proxy_error);
+        self
+    }
+
     /// Says when to come back, in whole seconds, rounded up so that it is never too early.
     #[must_use]
     pub fn retry_after(self, wait: Duration) -> Self {
@@ -185,6 +195,10 @@ impl Reject {
         headers.extend(told.headers);
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         mark(&mut response, self.code);
+        if let Some(proxy_error) = told.proxy_error {
+            let headers = response.headers_mut();
+            headers.insert(PROXY_STATUS, proxy_status(proxy_error));
+        }
         response
     }
 

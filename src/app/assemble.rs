@@ -29,7 +29,7 @@ use crate::{
         metrics::Metrics,
         readings::{Kind, Reading},
     },
-    proxy::Server,
+    proxy::{self, Server, UpstreamSpec},
     sms::{self, Sms, console::Console, outbox::Outbox},
     store::{
         Store,
@@ -111,7 +111,7 @@ pub async fn assemble(
             auth_bases: live.auth.bases().cloned().collect(),
             routes: live.routes,
         }),
-        upstreams: live.upstreams.into_iter().map(Arc::new).collect(),
+        upstreams: open_apps(live.upstreams, &clock)?,
         demo,
         limits: live.limits,
         https,
@@ -139,6 +139,13 @@ pub async fn assemble(
         ended,
     };
     Ok((Arc::new(plan), control))
+}
+
+/// Reads what the apps' files say of TLS.
+fn open_apps(specs: Vec<UpstreamSpec>, clock: &Clock) -> Result<Vec<proxy::App>, Error> {
+    let open = |spec| proxy::App::open(spec, clock.clone());
+    let opened: Result<_, _> = specs.into_iter().map(open).collect();
+    opened.map_err(|error| Error::Tls(vec![error]))
 }
 
 fn browsers(live: &Live) -> Browsers {

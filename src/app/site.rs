@@ -38,7 +38,7 @@ use crate::{
         http::Shard,
         metrics::Metrics,
     },
-    proxy::{Download, Exchange, Terms, Tether, Tethers, Upstream, UpstreamSpec},
+    proxy::{App, Download, Exchange, Terms, Tether, Tethers, Upstream},
     reject::{Broken, Code, Reject},
     store::revocations::{OnOutage, Revocations},
     token::Tokens,
@@ -50,7 +50,7 @@ pub struct Plan {
     /// Where requests go.
     pub map: Arc<Map>,
     /// The apps, in the order in which routes count them.
-    pub upstreams: Vec<Arc<UpstreamSpec>>,
+    pub upstreams: Vec<App>,
     /// Where the built-in demo app listens, when an upstream wants it.
     pub demo: Option<SocketAddr>,
     /// What a client connection may take.
@@ -133,8 +133,7 @@ impl Site {
             tethers.clone(),
             plan.metrics.clone(),
         );
-        let upstream =
-            |spec: &Arc<UpstreamSpec>| Rc::new(Upstream::new(Arc::clone(spec), plan.demo, timer));
+        let upstream = |app: &App| Rc::new(Upstream::new(app, plan.demo, timer));
         Self {
             ids: Rc::new(Ids::new(seed)),
             trusted: Arc::clone(&plan.trusted),

@@ -11,6 +11,7 @@ mod clients;
 mod problems;
 mod shown;
 mod tls;
+mod upstreams;
 
 /// What a file called `gateway.toml` with this text leads to, in an environment of one variable.
 fn load(text: &str) -> Result<Loaded, Problems> {

@@ -80,22 +80,26 @@ impl FromStr for Origin {
     }
 }
 
-/// Reads where an app runs: `http://HOST:PORT`, or `demo:` for the app that is built in.
+/// Reads where an app runs: `http://HOST:PORT` or `https://HOST:PORT`, or `demo:` for the app that is
+/// built in.
 pub fn server(text: &str) -> Result<Server, InvalidUrl> {
     const EXAMPLE: &str = "http://127.0.0.1:3000";
     if text == DEMO {
         return Ok(Server::Demo);
     }
     let uri = server_of(text, EXAMPLE)?;
-    if uri.scheme_str() != Some("http") {
-        return Err(InvalidUrl::Scheme {
-            found: uri.scheme_str().unwrap_or_default().to_owned(),
-            supported: "\"http\" and \"demo:\"",
-        });
+    let at = |usual: u16| {
+        let host = uri.host().unwrap_or_default().to_ascii_lowercase();
+        format!("{host}:{}", uri.port_u16().unwrap_or(usual))
+    };
+    match uri.scheme_str() {
+        Some("http") => Ok(Server::Http(at(80))),
+        Some("https") => Ok(Server::Https(at(443))),
+        other => Err(InvalidUrl::Scheme {
+            found: other.unwrap_or_default().to_owned(),
+            supported: "\"http\", \"https\" and \"demo:\"",
+        }),
     }
-    let host = uri.host().unwrap_or_default().to_ascii_lowercase();
-    let port = uri.port_u16().unwrap_or(80);
-    Ok(Server::Http(format!("{host}:{port}")))
 }
 
 /// A URL that holds a scheme, a host, perhaps a port, and nothing else.
@@ -152,6 +156,9 @@ mod tests {
         ] {
             assert_eq!(server(text), Ok(Server::Http(address.to_owned())), "{text}");
         }
+        let secured = |address: &str| Ok(Server::Https(address.to_owned()));
+        assert_eq!(server("https://App"), secured("app:443"));
+        assert_eq!(server("https://[::1]:8443"), secured("[::1]:8443"));
         assert_eq!(server("demo:"), Ok(Server::Demo));
     }
 
@@ -161,8 +168,8 @@ mod tests {
         const TOO_MUCH: &str = "must end after host and port, without user name, path and query";
         for (text, why) in [
             (
-                "https://app",
-                "has the scheme \"https\", supported are \"http\" and \"demo:\"",
+                "ftp://app",
+                "has the scheme \"ftp\", supported are \"http\", \"https\" and \"demo:\"",
             ),
             ("app:3000", FORM),
             ("/app", FORM),

@@ -7,6 +7,7 @@ pub mod proxy_protocol;
 pub mod tls;
 
 pub mod conn;
+pub mod dial;
 mod socket;
 mod stream;
 mod watched;

@@ -1,4 +1,4 @@
-//! The bytes of one client, whichever way they come: in the clear or through TLS. It does not know what they say.
+//! The bytes of one connection, whichever way they come: in the clear or through TLS. It does not know what they say.
 
 use std::{
     io::{self, IoSlice},
@@ -11,16 +11,17 @@ use tokio_rustls::server::TlsStream;
 
 use crate::net::watched::Watched;
 
-/// What HTTP is spoken over. Two known kinds, so that neither pays for the other.
+/// What HTTP is spoken over, to a client if nothing else is said. Two known kinds, so that neither pays
+/// for the other.
 #[derive(Debug)]
-pub enum Socket {
+pub enum Socket<P = Watched, T = TlsStream<Watched>> {
     /// In the clear.
-    Plain(Watched),
+    Plain(P),
     /// Through TLS.
-    Tls(Box<TlsStream<Watched>>),
+    Tls(Box<T>),
 }
 
-impl AsyncRead for Socket {
+impl<P: AsyncRead + Unpin, T: AsyncRead + Unpin> AsyncRead for Socket<P, T> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -33,7 +34,7 @@ impl AsyncRead for Socket {
     }
 }
 
-impl AsyncWrite for Socket {
+impl<P: AsyncWrite + Unpin, T: AsyncWrite + Unpin> AsyncWrite for Socket<P, T> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,

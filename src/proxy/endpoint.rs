@@ -1,13 +1,18 @@
 //! One server of an app: finds a connection that can take a request, or opens one. What is spoken on it is the business of [`http1`] and [`http2`].
 
-use std::{cell::Cell, fmt, rc::Rc, sync::Arc};
+use std::{cell::Cell, fmt, net::SocketAddr, rc::Rc, sync::Arc};
 
-use tokio::{net::TcpStream, sync::Mutex, time::timeout};
+use http::uri::Scheme;
+use tokio::{sync::Mutex, time::timeout};
 
 use crate::{
-    net::timer::Timer,
+    net::{
+        dial::{self, Agreed, Dialled},
+        timer::Timer,
+        tls::Outbound,
+    },
     proxy::{
-        Protocol, UpstreamSpec,
+        Protocol, Server, UpstreamSpec,
         error::Error,
         http1, http2,
         lease::{Lease, Line},
@@ -24,10 +29,23 @@ pub struct Endpoint {
     pub shared: http2::Shared,
     /// Judges connections and what goes over them.
     pub timer: Timer,
-    address: String,
+    place: Place,
+    /// What it spoke when it was asked last, or what it is expected to.
+    speaks: Cell<Agreed>,
     open: Rc<Cell<usize>>,
+    /// Whether it could not be reached when that was tried last.
+    is_lost: Cell<bool>,
     /// Held by the one who opens a connection that all others who wait will share.
     opening: Mutex<()>,
+}
+
+/// Where a server is, `host:port`, and how it is reached.
+#[derive(Debug)]
+pub enum Place {
+    /// In the clear.
+    Plain(String),
+    /// By TLS.
+    Secured(String, Outbound),
 }
 
 /// Counts a connection for as long as it is open.
@@ -36,21 +54,27 @@ pub struct OpenConnection(Rc<Cell<usize>>);
 
 impl Endpoint {
     /// Knows where the server is, and has no connection to it yet.
-    pub fn new(spec: Arc<UpstreamSpec>, address: String, timer: Timer) -> Self {
+    pub fn new(spec: Arc<UpstreamSpec>, place: Place, timer: Timer) -> Self {
+        let speaks = match spec.protocol {
+            Protocol::Http1 => Agreed::Http1,
+            Protocol::Http2 | Protocol::Agreed => Agreed::Http2,
+        };
         Self {
             spec,
+            speaks: Cell::new(speaks),
             resting: http1::Resting::default(),
             shared: http2::Shared::default(),
             timer,
-            address,
+            place,
             open: Rc::default(),
+            is_lost: Cell::new(false),
             opening: Mutex::new(()),
         }
     }
 
-    /// Where it is, `host:port`.
-    pub fn address(&self) -> &str {
-        &self.address
+    /// Where it is.
+    pub const fn place(&self) -> &Place {
+        &self.place
     }
 
     /// A place on a connection for one request.
@@ -73,21 +97,41 @@ impl Endpoint {
     /// Opens a connection; its deadline is for all that it takes until a request can go over it.
     async fn open(self: &Rc<Self>) -> Result<Lease, Error> {
         let opened = async {
-            match self.spec.protocol {
-                Protocol::Http1 => self.connect().await,
-                Protocol::Http2 => {
-                    let _turn = self.opening.lock().await;
-                    // Whoever had the turn before may have opened one for everybody.
-                    match self.share() {
-                        Some(lease) => Ok(lease),
-                        None => self.connect().await,
-                    }
-                }
+            match self.speaks.get() {
+                Agreed::Http1 => self.connect().await,
+                Agreed::Http2 => self.connect_in_turn().await,
             }
         };
-        timeout(self.spec.connect_timeout, opened)
-            .await
-            .map_err(|_| Error::ConnectTimeout)?
+        let opened = timeout(self.spec.connect_timeout, opened).await;
+        let opened = opened.unwrap_or(Err(Error::ConnectTimeout));
+        match &opened {
+            Ok(_) => self.is_lost.set(false),
+            // There is a server, as busy as it may be.
+            Err(Error::Exhausted) => {}
+            Err(error) => self.lost(error),
+        }
+        opened
+    }
+
+    /// Tells operators, but not at every request.
+    fn lost(&self, error: &Error) {
+        let (upstream, server) = (&*self.spec.name, self.place.to_string());
+        if self.is_lost.replace(true) {
+            tracing::debug!(upstream, server, %error, "still no connection to an app");
+        } else {
+            tracing::warn!(upstream, server, %error, "no connection to an app");
+        }
+    }
+
+    async fn connect_in_turn(self: &Rc<Self>) -> Result<Lease, Error> {
+        let turn = self.opening.lock().await;
+        // Whoever had the turn before may have opened one for everybody,
+        if let Some(lease) = self.share() {
+            return Ok(lease);
+        }
+        // or found that each needs one for itself.
+        let _turn = (self.speaks.get() == Agreed::Http2).then_some(turn);
+        self.connect().await
     }
 
     async fn connect(self: &Rc<Self>) -> Result<Lease, Error> {
@@ -95,15 +139,57 @@ impl Endpoint {
             return Err(Error::Exhausted);
         }
         let open = OpenConnection::count(&self.open);
-        let stream = TcpStream::connect(&self.address)
-            .await
-            .map_err(Error::Connect)?;
-        stream.set_nodelay(true).map_err(Error::Connect)?;
-        let line = match self.spec.protocol {
-            Protocol::Http1 => Line::Http1(http1::open(stream, open, &self.timer).await?),
-            Protocol::Http2 => Line::Http2(http2::open(stream, open, self).await?),
+        let (stream, agreed) = self.dial().await?;
+        self.speaks.set(agreed);
+        let line = match agreed {
+            Agreed::Http1 => Line::Http1(http1::open(stream, open, &self.timer).await?),
+            Agreed::Http2 => Line::Http2(http2::open(stream, open, self).await?),
         };
         Ok(Lease::fresh(self, line))
+    }
+
+    async fn dial(&self) -> Result<(Dialled, Agreed), Error> {
+        let (stream, agreed) = match &self.place {
+            // Nothing can be agreed on in the clear: what is spoken there is known.
+            Place::Plain(address) => (dial::plain(address).await?, self.speaks.get()),
+            Place::Secured(address, tls) => dial::secured(address, tls).await?,
+        };
+        match (self.spec.protocol, agreed) {
+            (Protocol::Http2, Agreed::Http1) => Err(Error::NoHttp2),
+            (Protocol::Http1 | Protocol::Http2 | Protocol::Agreed, _) => Ok((stream, agreed)),
+        }
+    }
+}
+
+impl Place {
+    /// That of `server`, by `tls` if it wants that; `demo` is where the built-in one is.
+    pub fn of(server: &Server, tls: Option<&Outbound>, demo: Option<SocketAddr>) -> Option<Self> {
+        match server {
+            Server::Http(address) => Some(Self::Plain(address.clone())),
+            Server::Https(address) => Some(Self::Secured(address.clone(), tls?.clone())),
+            Server::Demo => Some(Self::Plain(demo?.to_string())),
+        }
+    }
+
+    /// `host:port`.
+    pub fn address(&self) -> &str {
+        match self {
+            Self::Plain(address) | Self::Secured(address, _) => address,
+        }
+    }
+
+    /// What stands in front of that in a URL.
+    pub const fn scheme(&self) -> Scheme {
+        match self {
+            Self::Plain(_) => Scheme::HTTP,
+            Self::Secured(..) => Scheme::HTTPS,
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.scheme(), self.address())
     }
 }
 
@@ -123,7 +209,7 @@ impl Drop for OpenConnection {
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Endpoint")
-            .field("address", &self.address)
+            .field("place", &self.place)
             .field("resting", &self.resting)
             .field("shared", &self.shared)
             .field("open", &self.open.get())

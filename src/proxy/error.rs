@@ -1,6 +1,7 @@
 //! Why an exchange with an app failed: whose fault it was, and what the client is told.
 
 use crate::{
+    net::dial::NoConnection,
     proxy::{tether::Cut, upload::BadUpload},
     reject::{Code, Reject},
 };
@@ -8,9 +9,12 @@ use crate::{
 /// A request that got no answer from its app.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// No server of the app accepted a connection.
-    #[error("cannot connect")]
-    Connect(#[source] std::io::Error),
+    /// The app runs nowhere.
+    #[error("there is no server")]
+    Nowhere,
+    /// No server of the app accepted a connection, or none that is who it should be.
+    #[error(transparent)]
+    Connect(#[from] NoConnection),
     /// No server accepted one in time.
     #[error("connecting took too long")]
     ConnectTimeout,
@@ -43,8 +47,16 @@ pub enum Error {
 impl From<Error> for Reject {
     fn from(error: Error) -> Self {
         match error {
-            Error::Connect(_) | Error::NoHttp2 => {
+            Error::Nowhere => {
                 Self::new(Code::UpstreamUnreachable, "The app accepts no connection.")
+            }
+            Error::Connect(why) => {
+                Self::new(Code::UpstreamUnreachable, "The app accepts no connection.")
+                    .because(why.proxy_error())
+            }
+            Error::NoHttp2 => {
+                Self::new(Code::UpstreamUnreachable, "The app does not speak HTTP/2.")
+                    .because("http_protocol_error")
             }
             Error::Exchange(_) | Error::Switched => {
                 Self::new(Code::UpstreamUnreachable, "The app broke off the exchange.")

@@ -8,10 +8,13 @@ use std::{cell::RefCell, fmt, future::poll_fn, pin::pin, task::Poll, time::Durat
 use http::{HeaderValue, Request, header};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
-use tokio::{net::TcpStream, task::spawn_local};
+use tokio::task::spawn_local;
 
 use crate::{
-    net::timer::{Alarm, Timer},
+    net::{
+        dial::Dialled,
+        timer::{Alarm, Timer},
+    },
     proxy::{endpoint::OpenConnection, error::Error, lease::Sent, upload::Upload},
 };
 
@@ -29,7 +32,7 @@ pub struct Resting(RefCell<Vec<Connection>>);
 
 /// Begins to speak HTTP/1.1 over `stream`, which counts as `open` for as long as it is.
 pub async fn open(
-    stream: TcpStream,
+    stream: Dialled,
     open: OpenConnection,
     timer: &Timer,
 ) -> Result<Connection, Error> {

@@ -11,20 +11,17 @@ use std::{
     time::Duration,
 };
 
-use http::{
-    Request, Uri, Version, header,
-    uri::{Authority, Scheme},
-};
+use http::{Request, Uri, Version, header, uri::Authority};
 use hyper::{
     client::conn::http2::{self, SendRequest},
     rt::Executor,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
 use pin_project_lite::pin_project;
-use tokio::{net::TcpStream, task::spawn_local};
+use tokio::task::spawn_local;
 
 use crate::{
-    net::timer::Alarm,
+    net::{dial::Dialled, timer::Alarm},
     proxy::{
         endpoint::{Endpoint, OpenConnection},
         error::Error,
@@ -78,12 +75,12 @@ struct Connection {
     alarm: Alarm,
 }
 
-type Driver = http2::Connection<TokioIo<TcpStream>, Upload, Tasks>;
+type Driver = http2::Connection<TokioIo<Dialled>, Upload, Tasks>;
 
 /// Begins to speak HTTP/2 over `stream`, and waits until the peer has said how many streams it takes.
 /// The first one is for the caller, the others for everybody.
 pub async fn open(
-    stream: TcpStream,
+    stream: Dialled,
     open: OpenConnection,
     endpoint: &Rc<Endpoint>,
 ) -> Result<Stream, Error> {
@@ -229,12 +226,12 @@ impl Drop for Stream {
 fn to_absolute_form(request: &mut Request<Upload>, endpoint: &Endpoint) {
     let host = request.headers_mut().remove(header::HOST);
     let host = host.and_then(|host| Authority::try_from(host.as_bytes()).ok());
-    let authority = host.or_else(|| Authority::try_from(endpoint.address()).ok());
+    let authority = host.or_else(|| Authority::try_from(endpoint.place().address()).ok());
     let mut target = mem::take(request.uri_mut()).into_parts();
     if target.authority.is_none() {
         target.authority = authority;
     }
-    target.scheme = Some(Scheme::HTTP);
+    target.scheme = Some(endpoint.place().scheme());
     if let Ok(target) = Uri::from_parts(target) {
         *request.uri_mut() = target;
     }

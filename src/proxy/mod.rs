@@ -21,6 +21,11 @@ pub use upstream::Upstream;
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use crate::{
+    clock::Clock,
+    net::tls::{self, HTTP_1_1, HTTP_2, Outbound, OutboundSpec},
+};
+
 /// One app, as it is configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UpstreamSpec {
@@ -30,6 +35,8 @@ pub struct UpstreamSpec {
     pub servers: Vec<Server>,
     /// What is spoken there.
     pub protocol: Protocol,
+    /// How those that want TLS are known.
+    pub tls: OutboundSpec,
     /// For opening a connection.
     pub connect_timeout: Duration,
     /// For which an unused connection is kept.
@@ -47,6 +54,8 @@ pub struct UpstreamSpec {
 pub enum Server {
     /// `host:port`, in the clear.
     Http(String),
+    /// `host:port`, by TLS.
+    Https(String),
     /// The demo app that is part of the gateway.
     Demo,
 }
@@ -58,6 +67,47 @@ pub enum Protocol {
     Http1,
     /// HTTP/2 (RFC 9113), known to be spoken there: one connection for many requests.
     Http2,
+    /// Whichever of them a server chooses in its TLS handshake.
+    Agreed,
+}
+
+/// One app, with all that was read from its files.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// As it is configured.
+    pub spec: Arc<UpstreamSpec>,
+    /// Secures the connections to it; `None` when no server of it wants that.
+    pub tls: Option<Outbound>,
+}
+
+impl Protocol {
+    /// What is offered in a TLS handshake, the best one first.
+    const fn names(self) -> &'static [&'static [u8]] {
+        match self {
+            Self::Http1 => &[HTTP_1_1],
+            Self::Http2 => &[HTTP_2],
+            Self::Agreed => &[HTTP_2, HTTP_1_1],
+        }
+    }
+}
+
+impl UpstreamSpec {
+    /// Whether any of its servers is reached by TLS.
+    pub fn wants_tls(&self) -> bool {
+        let by_tls = |server: &Server| matches!(server, Server::Https(_));
+        self.servers.iter().any(by_tls)
+    }
+}
+
+impl App {
+    /// Reads the files it needs.
+    pub fn open(spec: UpstreamSpec, clock: Clock) -> Result<Self, tls::Error> {
+        let wanted = spec.wants_tls().then(|| Outbound::open(&spec.tls, clock));
+        Ok(Self {
+            tls: wanted.transpose()?,
+            spec: Arc::new(spec),
+        })
+    }
 }
 
 impl fmt::Display for UpstreamSpec {
@@ -66,6 +116,7 @@ impl fmt::Display for UpstreamSpec {
         for server in &self.servers {
             match server {
                 Server::Http(authority) => write!(f, " http://{authority}")?,
+                Server::Https(authority) => write!(f, " https://{authority}")?,
                 Server::Demo => f.write_str(" demo: (built in, for a first look)")?,
             }
         }

@@ -4,7 +4,12 @@ use std::{cell::Cell, net::SocketAddr, rc::Rc, sync::Arc};
 
 use crate::{
     net::timer::Timer,
-    proxy::{Server, UpstreamSpec, endpoint::Endpoint, error::Error, lease::Lease},
+    proxy::{
+        App, UpstreamSpec,
+        endpoint::{Endpoint, Place},
+        error::Error,
+        lease::Lease,
+    },
 };
 
 /// One app, as one worker knows it.
@@ -18,19 +23,22 @@ pub struct Upstream {
 
 impl Upstream {
     /// Knows the app's servers; connects to none of them yet. `demo` is where the built-in one is.
-    pub fn new(spec: Arc<UpstreamSpec>, demo: Option<SocketAddr>, timer: &Timer) -> Self {
-        let endpoints = spec
-            .servers
-            .iter()
-            .filter_map(|server| match server {
-                Server::Http(address) => Some(address.clone()),
-                Server::Demo => demo.map(|address| address.to_string()),
-            })
-            .map(|address| Rc::new(Endpoint::new(Arc::clone(&spec), address, timer.clone())))
-            .collect();
+    pub fn new(app: &App, demo: Option<SocketAddr>, timer: &Timer) -> Self {
+        let spec = &app.spec;
+        let tls = app
+            .tls
+            .as_ref()
+            .map(|tls| tls.offering(spec.protocol.names()));
+        let place = |server| Place::of(server, tls.as_ref(), demo);
+        let endpoint = |place| Rc::new(Endpoint::new(Arc::clone(spec), place, timer.clone()));
         Self {
-            spec,
-            endpoints,
+            spec: Arc::clone(spec),
+            endpoints: spec
+                .servers
+                .iter()
+                .filter_map(place)
+                .map(endpoint)
+                .collect(),
             next: Cell::new(0),
         }
     }
@@ -44,7 +52,7 @@ impl Upstream {
     pub async fn lease(&self) -> Result<Lease, Error> {
         let turn = self.next.get();
         self.next.set(turn.wrapping_add(1));
-        let mut last = Error::Connect(std::io::ErrorKind::NotFound.into());
+        let mut last = Error::Nowhere;
         for attempt in 0..self.endpoints.len() {
             let at = turn.wrapping_add(attempt) % self.endpoints.len();
             let Some(endpoint) = self.endpoints.get(at) else {

@@ -39,6 +39,7 @@ mod forwarding;
 mod http_2;
 mod http_2_apps;
 mod https;
+mod https_apps;
 mod https_certificates;
 mod https_clients;
 mod https_handshakes;

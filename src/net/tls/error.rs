@@ -82,6 +82,9 @@ pub enum Error {
         /// Why.
         source: VerifierBuilderError,
     },
+    /// The system knows no authority.
+    #[error("the system trusts no authority; name one")]
+    NobodyTrusted,
     /// The library of cryptography does not do what it should.
     #[error("TLS cannot be set up: {0}")]
     Setup(#[from] rustls::Error),
@@ -100,7 +103,7 @@ impl Error {
             | Self::Nameless { file }
             | Self::Twice { second: file, .. }
             | Self::Authorities { file, .. } => Some(file),
-            Self::Setup(_) => None,
+            Self::NobodyTrusted | Self::Setup(_) => None,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! TLS towards clients: certificates and their files, the terms of a connection, the handshake. It knows nothing of HTTP but the names of its versions.
+//! TLS: certificates and their files, the terms of a connection and the handshake towards clients, and the way out to servers. It knows nothing of HTTP but the names of its versions.
 
 mod certificate;
 mod certificates;
@@ -11,13 +11,16 @@ mod terms;
 mod crowd;
 mod handshake;
 
+mod outbound;
+
 pub use certificate::Pair;
 pub use certificates::{Certificates, Shown};
 pub use crowd::Crowd;
 pub use error::Error;
 pub use files::{Files, Held};
 pub use handshake::{Reception, Secured};
-pub use terms::Terms;
+pub use outbound::{Outbound, OutboundSpec};
+pub use terms::{HTTP_1_1, HTTP_2, Terms};
 pub use validity::Validity;
 
 use std::path::PathBuf;

@@ -51,22 +51,29 @@ const KEY_EXCHANGES: [&dyn SupportedKxGroup; 4] = [
 ];
 
 /// The names of HTTP's versions in ALPN (RFC 7301 §6), the best one first.
-const PROTOCOLS: [&[u8]; 3] = [HTTP_2, b"http/1.1", b"http/1.0"];
+const PROTOCOLS: [&[u8]; 3] = [HTTP_2, HTTP_1_1, b"http/1.0"];
 
 const TLS_1_3: &[&SupportedProtocolVersion] = &[&TLS13];
 
 /// The name of HTTP/2 over TLS (RFC 9113 §3.1).
 pub const HTTP_2: &[u8] = b"h2";
 
+/// The name of HTTP/1.1 over TLS.
+pub const HTTP_1_1: &[u8] = b"http/1.1";
+
+/// Does the cryptography, on both sides of the gateway.
+pub fn provider() -> CryptoProvider {
+    CryptoProvider {
+        kx_groups: KEY_EXCHANGES.to_vec(),
+        ..aws_lc_rs::default_provider()
+    }
+}
+
 impl Rules {
     /// `clock` judges the certificates of clients.
     pub fn new(min_version: MinVersion, clock: Clock) -> Result<Self, Error> {
-        let provider = CryptoProvider {
-            kx_groups: KEY_EXCHANGES.to_vec(),
-            ..aws_lc_rs::default_provider()
-        };
         Ok(Self {
-            provider: Arc::new(provider),
+            provider: Arc::new(provider()),
             min_version,
             clock,
             tickets: aws_lc_rs::Ticketer::new()?,
@@ -146,7 +153,7 @@ impl Rules {
 
 /// The gateway's clock, as the library asks for it.
 #[derive(Debug)]
-struct Time(Clock);
+pub struct Time(pub Clock);
 
 impl TimeProvider for Time {
     fn current_time(&self) -> Option<UnixTime> {

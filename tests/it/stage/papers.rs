@@ -35,7 +35,15 @@ impl Papers {
 
     /// For hosts: `DNS:a.test,IP:127.0.0.1`. It is valid for ten years.
     pub fn server(&self, name: &str, hosts: &str) -> Paper {
-        self.issue(name, &format!("-days 3650 -addext subjectAltName={hosts}"))
+        self.server_for(name, hosts, 3650)
+    }
+
+    /// The same, valid for so many days.
+    pub fn server_for(&self, name: &str, hosts: &str, days: u32) -> Paper {
+        self.issue(
+            name,
+            &format!("-days {days} -addext subjectAltName={hosts}"),
+        )
     }
 
     /// For a client; it is valid for so many days.

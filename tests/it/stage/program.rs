@@ -28,8 +28,14 @@ pub struct Program {
 impl Program {
     /// Runs `otp-gateway` with these arguments in `dir`.
     pub fn run(dir: &Path, args: &[&str]) -> Self {
+        Self::run_where(dir, args, &[])
+    }
+
+    /// The same, with these variables in its environment.
+    pub fn run_where(dir: &Path, args: &[&str], variables: &[(&str, &Path)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_otp-gateway"))
             .args(args)
+            .envs(variables.iter().copied())
             .current_dir(dir)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -7,9 +7,10 @@ use http_body_util::Full;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use rustls::{
-    ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion,
+    ClientConfig, ClientConnection, RootCertStore, ServerConfig, SupportedProtocolVersion,
     crypto::{CryptoProvider, SupportedKxGroup, aws_lc_rs},
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
+    server::WebPkiClientVerifier,
     version::TLS13,
 };
 use tokio::{io::AsyncReadExt, net::TcpStream, time::timeout};
@@ -134,6 +135,33 @@ impl TlsClient {
         let request = request.body(Full::<Bytes>::default()).expect("a request");
         sender.send_request(request).await.is_ok()
     }
+}
+
+/// How an app speaks TLS: as whom, what then, by the names of ALPN, and to whom, if it asks.
+pub fn serving(paper: &Paper, protocols: &[&str], clients: Option<&Papers>) -> ServerConfig {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .expect("known versions");
+    let builder = match clients {
+        None => builder.with_no_client_auth(),
+        Some(papers) => {
+            let mut roots = RootCertStore::empty();
+            let authority = CertificateDer::from_pem_file(papers.authority());
+            roots.add(authority.expect("PEM")).expect("an authority");
+            let verifier =
+                WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
+            builder.with_client_cert_verifier(verifier.expect("an authority"))
+        }
+    };
+    let chain = vec![CertificateDer::from_pem_file(&paper.cert).expect("PEM")];
+    let key = PrivateKeyDer::from_pem_file(&paper.key).expect("PEM");
+    let mut config = builder.with_single_cert(chain, key).expect("a pair");
+    config.alpn_protocols = protocols
+        .iter()
+        .map(|name| name.as_bytes().to_vec())
+        .collect();
+    config
 }
 
 /// The certificate that was shown.

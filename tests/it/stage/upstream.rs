@@ -19,8 +19,13 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::ServerConfig;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
+};
+use tokio_rustls::TlsAcceptor;
 
 /// What an app may do with a request.
 pub type Handler =
@@ -34,6 +39,14 @@ pub enum Speaks {
     Http1,
     /// With so many streams at once on a connection.
     Http2(u32),
+}
+
+/// How an app is reached.
+#[derive(Clone)]
+enum Reached {
+    Plainly(Speaks),
+    /// What is spoken then is agreed on.
+    ByTls(TlsAcceptor),
 }
 
 /// A running app. Clones are the same one; it ends with the test's runtime.
@@ -53,14 +66,13 @@ impl Upstream {
 
     /// The same, in the words it is asked in.
     pub async fn speaking(speaks: Speaks) -> Self {
-        let telling = |request| {
-            let answer = async move {
-                let told = tell(request).await;
-                Response::new(Full::from(told.to_string()).boxed())
-            };
-            Box::pin(answer) as Pin<Box<dyn Future<Output = Reply> + Send>>
-        };
-        Self::speaking_and_doing(speaks, telling).await
+        Self::reached(Reached::Plainly(speaks), Arc::new(telling)).await
+    }
+
+    /// The same, by TLS.
+    pub async fn secured(config: ServerConfig) -> Self {
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        Self::reached(Reached::ByTls(acceptor), Arc::new(telling)).await
     }
 
     /// An app that does as told.
@@ -82,36 +94,62 @@ impl Upstream {
             + Sync
             + 'static,
     {
+        Self::reached(Reached::Plainly(speaks), Arc::new(handler)).await
+    }
+
+    async fn reached(reached: Reached, handler: Arc<Handler>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let upstream = Self {
             address: listener.local_addr().expect("an address"),
             seen: Arc::default(),
             connections: Arc::default(),
         };
-        let handler: Arc<Handler> = Arc::new(handler);
-        tokio::spawn(upstream.clone().serve(listener, speaks, handler));
+        tokio::spawn(upstream.clone().accept(listener, reached, handler));
         upstream
     }
 
-    async fn serve(self, listener: TcpListener, speaks: Speaks, handler: Arc<Handler>) {
+    async fn accept(self, listener: TcpListener, reached: Reached, handler: Arc<Handler>) {
         while let Ok((stream, _)) = listener.accept().await {
             self.connections.fetch_add(1, Ordering::SeqCst);
-            let (seen, handler) = (Arc::clone(&self.seen), Arc::clone(&handler));
-            let service = service_fn(move |request: Request<Incoming>| {
-                seen.lock().unwrap().push(head(&request));
-                let answer = handler(request);
-                async move { Ok::<_, Infallible>(answer.await) }
-            });
-            let io = TokioIo::new(stream);
-            match speaks {
-                Speaks::Http1 => {
-                    tokio::spawn(http1::Builder::new().serve_connection(io, service));
+            let (upstream, handler) = (self.clone(), Arc::clone(&handler));
+            match reached.clone() {
+                Reached::Plainly(speaks) => {
+                    tokio::spawn(upstream.serve(stream, speaks, handler));
                 }
-                Speaks::Http2(streams) => {
-                    let mut builder = http2::Builder::new(TokioExecutor::new());
-                    builder.max_concurrent_streams(streams);
-                    tokio::spawn(builder.serve_connection(io, service));
+                Reached::ByTls(acceptor) => {
+                    tokio::spawn(async move {
+                        let Ok(stream) = acceptor.accept(stream).await else {
+                            return;
+                        };
+                        let speaks = match stream.get_ref().1.alpn_protocol() {
+                            Some(b"h2") => Speaks::Http2(100),
+                            Some(_) | None => Speaks::Http1,
+                        };
+                        upstream.serve(stream, speaks, handler).await;
+                    });
                 }
+            }
+        }
+    }
+
+    async fn serve<S>(self, stream: S, speaks: Speaks, handler: Arc<Handler>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let seen = self.seen;
+        let service = service_fn(move |request: Request<Incoming>| {
+            seen.lock().unwrap().push(head(&request));
+            let answer = handler(request);
+            async move { Ok::<_, Infallible>(answer.await) }
+        });
+        let io = TokioIo::new(stream);
+        // However it ends: the tests see what came of it at the other side.
+        match speaks {
+            Speaks::Http1 => drop(http1::Builder::new().serve_connection(io, service).await),
+            Speaks::Http2(streams) => {
+                let mut builder = http2::Builder::new(TokioExecutor::new());
+                builder.max_concurrent_streams(streams);
+                drop(builder.serve_connection(io, service).await);
             }
         }
     }
@@ -144,6 +182,11 @@ fn head(request: &Request<Incoming>) -> Value {
         "version": format!("{:?}", request.version()),
         "headers": headers,
     })
+}
+
+/// What an app does that has not been told anything.
+fn telling(request: Request<Incoming>) -> Pin<Box<dyn Future<Output = Reply> + Send>> {
+    Box::pin(async move { reply(tell(request).await.to_string()) })
 }
 
 async fn tell(request: Request<Incoming>) -> Value {

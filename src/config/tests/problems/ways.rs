@@ -145,8 +145,8 @@ fn upstreams_must_be_reachable() {
         "gateway.toml:1:1: upstreams.app.servers: is missing\n  help: for instance `servers = [\"http://127.0.0.1:3000\"]`",
     );
     check(
-        "upstreams.app.servers = ['https://a', 'http://a/b']\n",
-        "gateway.toml:1:26: upstreams.app.servers[0]: has the scheme \"https\", supported are \"http\" and \"demo:\"\n\
+        "upstreams.app.servers = ['ftp://a:1', 'http://a/b']\n",
+        "gateway.toml:1:26: upstreams.app.servers[0]: has the scheme \"ftp\", supported are \"http\", \"https\" and \"demo:\"\n\
          gateway.toml:1:39: upstreams.app.servers[1]: must end after host and port, without user name, path and query",
     );
     let flags = Flags {
