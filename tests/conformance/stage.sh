@@ -12,8 +12,8 @@ source tests/conformance/voice.sh
 source tests/conformance/packages.sh
 
 readonly SUITE="$1"
-readonly SUITES="$PWD/tests/conformance/suites"
-export PYTHONPATH="$PWD/tests/conformance/peers" PYTHONDONTWRITEBYTECODE=yes
+readonly PEERS="$PWD/tests/conformance/peers"
+export PYTHONDONTWRITEBYTECODE=yes
 
 main() {
     STAGE=$(mktemp -d)
@@ -203,5 +203,5 @@ leave() {
 
 STARTED=()
 # shellcheck source=/dev/null
-source "$SUITES/$SUITE.sh"
+source "tests/conformance/suites/$SUITE.sh"
 main

@@ -18,13 +18,13 @@ judge() {
     token=$(log_in)
     # The same claims with a signature of something else.
     bad="${token%.*}.$(printf '%086d' 0)"
-    "$KEPT/jwks/bin/python" "$SUITES/jwks.py" "$metadata" "$token" "$bad" "$STAGE" | judged
-    NODE_PATH="$KEPT/jwks.npm/node_modules" node "$SUITES/jwks.cjs" "$metadata" "$token" "$bad" | judged
+    "$KEPT/jwks/bin/python" "$PEERS/jwks_python.py" "$metadata" "$token" "$bad" "$STAGE" | judged
+    NODE_PATH="$KEPT/jwks.npm/node_modules" node "$PEERS/jwks_node.cjs" "$metadata" "$token" "$bad" | judged
     by_jose "$token" "$bad"
     by_haproxy "$token" "$bad"
 }
 
-# In C. The keys are where jwks.py left them.
+# In C. The keys are where jwks_python.py left them.
 by_jose() {
     printf %s "$1" >"$STAGE/good.jwt"
     printf %s "$2" >"$STAGE/bad.jwt"

@@ -7,8 +7,10 @@ install() {
 
 # They are cut off sooner than by the defaults, so that it is seen.
 behind() {
-    start app node tests/conformance/peers/app.mjs
-    open_route_to "http://127.0.0.1:$(port_in app 's/^port //p')"
+    local port
+    start app node "$PEERS/app.mjs"
+    port=$(port_in app 's/^port //p')
+    open_route_to "http://127.0.0.1:$port"
     cat >>"$STAGE/behind.toml" <<-TOML
 		[server.limits]
 		headers = "5s"
