@@ -11,7 +11,8 @@ use crate::{
     net::{
         conn::Arrived,
         ending::Reason,
-        listen::{self, Listener},
+        guests::{Guests, Seat, TooMany},
+        listen::{self, Listener, turn_away},
         peer::{Peer, Scheme, TrustedProxies},
         progress::{Progress, Version},
         proxy_protocol::{self, Announced, Preamble},
@@ -32,6 +33,7 @@ pub struct Https {
 #[derive(Debug)]
 pub struct Entrances {
     tls: Option<(Reception, Https)>,
+    guests: Guests,
     trusted: Arc<TrustedProxies>,
 }
 
@@ -40,6 +42,7 @@ pub struct Entrances {
 pub struct Entrance {
     way: Way,
     preamble: Preamble,
+    guests: Guests,
     trusted: Arc<TrustedProxies>,
 }
 
@@ -52,6 +55,8 @@ pub struct Guest {
     pub entry: Entry,
     /// Who it is.
     pub peer: Peer,
+    /// Holds its place among the connections of the same client, where those are counted.
+    pub seat: Option<Seat>,
 }
 
 /// What leads from a socket to the first request.
@@ -81,6 +86,7 @@ impl Entrances {
         let https = plan.https.as_ref();
         Self {
             tls: https.map(|https| (reception(https), https.clone())),
+            guests: Guests::new(plan.limits.max_connections_per_client),
             trusted: Arc::clone(&plan.trusted),
         }
     }
@@ -101,6 +107,7 @@ impl Entrances {
         Ok(Entrance {
             way,
             preamble: listener.preamble,
+            guests: self.guests.clone(),
             trusted: Arc::clone(&self.trusted),
         })
     }
@@ -123,12 +130,28 @@ impl Entrance {
                 Announced::Itself => peer,
             };
         }
+        let Ok(seat) = self.seat(&peer) else {
+            turn_away(stream);
+            let endings = &progress.warden().endings;
+            endings.note(Reason::TooMany, peer.ip, Version::Http1);
+            return None;
+        };
         let (arrived, entry) = self.way.lead_in(stream, progress).await?;
         Some(Guest {
             arrived,
             entry,
             peer,
+            seat,
         })
+    }
+
+    /// A place among the connections of the same client. A trusted proxy speaks for many, so that its own
+    /// are not counted.
+    fn seat(&self, peer: &Peer) -> Result<Option<Seat>, TooMany> {
+        if self.trusted.contains(peer.ip) {
+            return Ok(None);
+        }
+        self.guests.seat(peer.ip).map(Some)
     }
 }
 

@@ -60,7 +60,6 @@ impl Worker {
             Endings::new(self.plan.metrics.clone()),
         ));
         let connections = TaskTracker::new();
-        let places = Arc::new(Semaphore::new(self.plan.limits.max_connections));
 
         let mut own = JoinSet::new();
         own.spawn_local(timer.run());
@@ -73,7 +72,8 @@ impl Worker {
                 site: Rc::clone(&site),
                 warden: Rc::clone(&warden),
                 connections: connections.clone(),
-                places: Arc::clone(&places),
+                // Each address has places of its own: who fills those of one leaves the others served.
+                places: Arc::new(Semaphore::new(self.plan.limits.max_connections)),
             };
             let stop = self.stop.clone();
             own.spawn_local(async move {
@@ -127,6 +127,7 @@ impl Accepting {
                 if let Some(guest) = entrance.let_in(stream, &progress).await {
                     let door = site.door(guest.peer, guest.entry);
                     conn::serve(guest.arrived, door, progress, site.limits()).await;
+                    drop(guest.seat);
                 }
                 drop(place);
             });

@@ -155,6 +155,7 @@ fn limits(section: &Section<'_>) -> Result<net::Limits, Reported> {
     let max_header = section.read_within("max_header", r#""32kb""#, Size(8 << 10)..=Size(1 << 20));
     let max_handshakes = section.read_within("max_handshakes", "1000", 1..=1_000_000);
     let max_connections = section.read_within("max_connections", "10000", 1..=1_000_000);
+    let per_client = section.read_within("max_connections_per_client", "2000", 1..=1_000_000);
     Ok(net::Limits {
         handshake: handshake?,
         first_byte: first_byte?,
@@ -165,6 +166,7 @@ fn limits(section: &Section<'_>) -> Result<net::Limits, Reported> {
         max_header_bytes: max_header?.bytes(),
         max_handshakes: max_handshakes?,
         max_connections: max_connections?,
+        max_connections_per_client: per_client?,
     })
 }
 

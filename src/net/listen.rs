@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockRef, Socket, Type};
 use tokio::{
     net::{TcpListener, TcpStream},
     time::sleep,
@@ -99,6 +99,14 @@ pub async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
             }
         }
     }
+}
+
+/// Ends a connection at once, with a reset: who has too many of them shall not have this machine remember
+/// for a minute that there was one more.
+pub fn turn_away(stream: TcpStream) {
+    // Without it the end would be a little more polite.
+    let _set: io::Result<()> = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+    drop(stream);
 }
 
 fn is_of_one_connection(error: &io::Error) -> bool {

@@ -13,6 +13,7 @@ mod stream;
 mod watched;
 
 pub mod ending;
+pub mod guests;
 pub mod progress;
 pub mod timer;
 pub mod warden;
@@ -45,6 +46,9 @@ pub struct Limits {
     pub max_header_bytes: usize,
     /// TLS handshakes one worker holds at once; a further one pushes out the oldest.
     pub max_handshakes: usize,
-    /// Connections one worker holds at once; further ones wait in the kernel's queue.
+    /// Connections one worker holds at once of those that came to one address; further ones wait in the
+    /// kernel's queue.
     pub max_connections: usize,
+    /// Connections one client has at once on one worker; further ones are refused.
+    pub max_connections_per_client: usize,
 }

@@ -60,13 +60,9 @@ impl Client {
         }
     }
 
-    /// The network that limits count: the address itself for IPv4, its /64 for IPv6, since one
-    /// subscriber has at least that many addresses to choose from (RFC 6177).
+    /// The network that limits count; see [`network_of`].
     pub fn network(&self) -> IpAddr {
-        match self.ip {
-            IpAddr::V4(_) => self.ip,
-            IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
-        }
+        network_of(self.ip)
     }
 }
 
@@ -122,6 +118,15 @@ impl TrustedProxies {
             }
         }
         client
+    }
+}
+
+/// What counts as one client: an address of IPv4, and the /64 of one of IPv6, since one subscriber has
+/// at least that many addresses to choose from (RFC 6177).
+pub fn network_of(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        v4 @ IpAddr::V4(_) => v4,
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
     }
 }
 

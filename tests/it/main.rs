@@ -34,6 +34,7 @@ mod fleet;
 mod bodies;
 mod commands;
 mod connections;
+mod crowds;
 mod failures;
 mod forwarding;
 mod http_2;

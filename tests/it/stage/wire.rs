@@ -57,7 +57,7 @@ impl Puppet {
             .await
             .expect("a connection in time")
             .expect("a connection");
-        Wire::new(stream)
+        Wire::over(stream)
     }
 
     /// Whether a connection waits to be accepted at this moment.
@@ -70,7 +70,8 @@ impl Puppet {
 }
 
 impl Wire {
-    const fn new(stream: TcpStream) -> Self {
+    /// A connection that is already there.
+    pub const fn over(stream: TcpStream) -> Self {
         Self {
             stream,
             unread: Vec::new(),
@@ -78,7 +79,7 @@ impl Wire {
     }
 
     pub async fn to(address: SocketAddr) -> Self {
-        Self::new(TcpStream::connect(address).await.expect("a connection"))
+        Self::over(TcpStream::connect(address).await.expect("a connection"))
     }
 
     /// The connection itself, of which nothing has been read.
@@ -106,6 +107,15 @@ impl Wire {
             taken += count;
         }
         taken
+    }
+
+    /// Whether anything comes before the end.
+    pub async fn begins(&mut self) -> bool {
+        if self.unread.is_empty() {
+            let more = timeout(PATIENCE, self.read_more()).await;
+            more.expect("something in time");
+        }
+        !self.unread.is_empty()
     }
 
     /// Asserts that for so long nothing comes and nobody hangs up.
