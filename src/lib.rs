@@ -38,17 +38,20 @@
 //! 4. `edge::wrong_door` refuses it where the connection is not for its host, or only leads to HTTPS,
 //! 5. `edge::access_log` measures it to the end of its answer,
 //! 6. `edge::hsts` tells browsers that came over TLS to keep to it, if it is to,
-//! 7. `edge::rate_limit` throttles its address,
-//! 8. `edge::dispatch` sends it to the auth service, along a route, or nowhere,
-//! 9. on a route, `edge::authenticate` asks the worker's `edge::gate` for the caller,
-//! 10. `edge::rate_limit` throttles the caller,
-//! 11. `edge::identity` removes every header that looks like an identity and sets ours,
-//! 12. `proxy` picks a connection and streams both ways.
+//! 7. `edge::careful` adds to its answer what browsers are to be careful with,
+//! 8. `edge::cors` tells them whose pages may read it, and answers what they ask in advance,
+//! 9. `edge::rate_limit` throttles its address,
+//! 10. `edge::dispatch` sends it to the auth service, along a route, or nowhere,
+//! 11. on a route, `edge::authenticate` asks the worker's `edge::gate` for the caller,
+//! 12. `edge::rate_limit` throttles the caller,
+//! 13. `edge::identity` removes every header that looks like an identity and sets ours,
+//! 14. `proxy` picks a connection and streams both ways.
 //!
-//! Nothing on that path takes a lock that another core could hold (but for routes with `limits`, whose
-//! counts are shared: see `limit`), boxes a future or a body, or asks the store: a token that was verified before is looked up in the worker's own memory, and
-//! whether its session was ended is one atomic load (`store::revocations`). Gateways that share a
-//! Redis hear of each other's logouts (`store::redis::news`), and know when they may not have.
+//! Nothing on that path takes a lock that another core could hold, boxes a future or a body, or
+//! asks the store: a token that was verified before is looked up in the worker's own memory, and
+//! whether its session was ended is one atomic load (`store::revocations`). Only where there are
+//! limits do workers count in one place (`limit`). Gateways that share a Redis hear of each other's
+//! logouts (`store::redis::news`), and know when they may not have.
 //!
 //! # Life of a code
 //!

@@ -218,6 +218,10 @@ fn mark<B>(response: &mut Response<B>, code: Code) {
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(PROXY_STATUS, proxy_status(proxy_error));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
     response.extensions_mut().insert(code);
 }
 

@@ -19,8 +19,8 @@ use crate::{
     clock::Clock,
     config::{self, Config, Live},
     edge::{
-        destination::Map, gate::Browsers, hsts::HstsLayer, identity::IdentityLayer,
-        login_redirect::LoginRedirect,
+        careful::CarefulLayer, cors::CorsLayer, destination::Map, gate::Browsers, hsts::HstsLayer,
+        identity::IdentityLayer, login_redirect::LoginRedirect,
     },
     limit::Throttle,
     net::listen::{Entrance, Listener},
@@ -105,12 +105,16 @@ pub async fn assemble(
         &clock,
         metrics.limits(),
     ));
+    let browsers = browsers(&live);
+    let map = Arc::new(Map {
+        auth_bases: live.auth.bases().cloned().collect(),
+        routes: live.routes,
+    });
     let plan = Plan {
-        browsers: browsers(&live),
-        map: Arc::new(Map {
-            auth_bases: live.auth.bases().cloned().collect(),
-            routes: live.routes,
-        }),
+        browsers,
+        cors: CorsLayer::new(Arc::clone(&map), live.cors),
+        careful: CarefulLayer::new(Arc::new(live.headers)),
+        map,
         upstreams: open_apps(live.upstreams, &clock)?,
         demo,
         limits: live.limits,

@@ -17,7 +17,9 @@ use crate::{
     edge::{
         access_log::{AccessLogLayer, PLACES_BEFORE_ROUTES},
         authenticate::AuthenticateLayer,
+        careful::CarefulLayer,
         client::ClientLayer,
+        cors::CorsLayer,
         destination::{Destination, DestinationLayer, Map},
         dispatch::Dispatch,
         gate::{Browsers, Gate, Principal},
@@ -59,6 +61,10 @@ pub struct Plan {
     pub https: Option<Https>,
     /// What browsers are told of coming back by HTTPS.
     pub hsts: HstsLayer,
+    /// What browsers are told to be careful with.
+    pub careful: CarefulLayer,
+    /// Whose pages may ask from another origin.
+    pub cors: CorsLayer,
     /// How many requests may come.
     pub throttle: Arc<Throttle>,
     /// Whose word about clients is taken.
@@ -92,6 +98,8 @@ pub struct Site {
     access_log: AccessLogLayer,
     lines: Option<Rc<Lines>>,
     hsts: HstsLayer,
+    careful: CarefulLayer,
+    cors: CorsLayer,
     throttle: Arc<Throttle>,
     authenticate: AuthenticateLayer,
     identity: IdentityLayer,
@@ -141,6 +149,8 @@ impl Site {
             access_log: AccessLogLayer::new(shard, lines.clone()),
             lines,
             hsts: plan.hsts.clone(),
+            careful: plan.careful.clone(),
+            cors: plan.cors.clone(),
             throttle: Arc::clone(&plan.throttle),
             authenticate: AuthenticateLayer::required(gate),
             identity: plan.identity.clone(),
@@ -201,6 +211,9 @@ impl Site {
             .layer(self.access_log.clone())
             // Outside of all that answers.
             .layer(self.hsts.clone())
+            .layer(self.careful.clone())
+            // Outside of all that refuses along a route, so that pages can read why.
+            .layer(self.cors.clone())
             // Before any token is looked at, and for what leads nowhere, too.
             .layer(throttle(Stage::Arrived))
             .service(Dispatch::new(auth, route))

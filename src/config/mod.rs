@@ -16,6 +16,8 @@ mod url;
 mod value;
 
 mod advice;
+mod cors;
+mod headers;
 mod identity;
 mod login;
 mod rates;
@@ -52,7 +54,11 @@ use crate::{
         document::{Document, Env},
         resolve::resolve,
     },
-    domain::{rate::Rate, route::Directory},
+    domain::{
+        cors::Cors,
+        rate::Rate,
+        route::{Directory, Headers},
+    },
     edge::identity::Names,
     net::{self, listen::Listener, peer::TrustedProxies, tls::Spec as TlsSpec},
     observe::log,
@@ -102,6 +108,10 @@ pub struct Live {
     pub hsts: Option<HeaderValue>,
     /// Who may speak for others.
     pub trusted_proxies: Arc<TrustedProxies>,
+    /// Whose pages may ask the gateway's own endpoints from another origin.
+    pub cors: Option<Arc<Cors>>,
+    /// What browsers are told where no route says it.
+    pub headers: Headers,
     /// Whether there is a log line for every request.
     pub access_log: AccessLog,
     /// How tokens are made and judged.

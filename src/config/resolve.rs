@@ -6,6 +6,7 @@ use crate::{
     config::{
         Config, Fixed, Flags, Live, Loaded,
         advice::{Subject, advice},
+        cors::own_cors,
         document::{Document, Section},
         identity::identity,
         login::{self, Bases},
@@ -17,6 +18,7 @@ use crate::{
         upstreams::upstreams,
         url::Origin,
     },
+    domain::route::Headers,
     net::listen::{Entrance, Listener},
 };
 
@@ -57,7 +59,9 @@ pub fn read(root: &Section<'_>, flags: &Flags) -> Result<Loaded, Reported> {
     let upstreams = upstreams(root, &apps, flags.upstream.as_ref());
     let names: Vec<_> = apps.iter().map(|(name, _)| *name).collect();
     let own: Vec<_> = bases.iter().flat_map(Bases::all).collect();
-    let routes = routes(root, &names, &own);
+    let general = server.as_ref().map(|server| server.headers.clone());
+    let routes = routes(root, &names, &own, &general.unwrap_or_default());
+    let cors = own_cors(&root.section("auth"));
 
     let server = server?;
     let (Tokens { spec, keys, .. }, sms, upstreams) = (tokens?, sms?, upstreams?);
@@ -91,6 +95,8 @@ pub fn read(root: &Section<'_>, flags: &Flags) -> Result<Loaded, Reported> {
                 tls: server.tls.spec,
                 hsts: server.tls.hsts,
                 trusted_proxies: server.trusted_proxies,
+                cors: cors?,
+                headers: Headers::from(&server.headers),
                 access_log: server.access_log,
                 tokens: spec,
                 keys,

@@ -6,7 +6,9 @@ use http::Method;
 
 use crate::{
     config::{
+        cors::route_cors,
         document::Section,
+        headers::{self, Careful},
         item::Item,
         path::{BasePath, RequestPath},
         problem::Reported,
@@ -15,25 +17,27 @@ use crate::{
     },
     domain::{
         rate::{Rate, Whose},
-        route::{Access, Conflict, Demands, Directory, HostPattern, PathPattern, Route},
+        route::{Access, Conflict, Demands, Directory, Headers, HostPattern, PathPattern, Route},
         target::canonical_host,
     },
 };
 
 const DAY: Duration = Duration::from_hours(24);
 
-/// Every route. `upstreams` are the names there are; nothing at or below `own` may be routed.
+/// Every route. `upstreams` are the names there are; nothing at or below `own` may be routed;
+/// `headers` are told to browsers where a route says nothing else.
 pub fn routes(
     root: &Section<'_>,
     upstreams: &[&str],
     own: &[&BasePath],
+    headers: &Careful,
 ) -> Result<Directory, Reported> {
     let sections = root.sections("routes");
     let read: Vec<_> = sections
         .iter()
         .enumerate()
         .map(|(index, section)| {
-            let route = route(index, section, upstreams)?;
+            let route = route(index, section, upstreams, headers)?;
             keep_off(section, &route, own)?;
             Ok((section, route))
         })
@@ -43,7 +47,12 @@ pub fn routes(
     arrange(routes)
 }
 
-fn route(index: usize, section: &Section<'_>, upstreams: &[&str]) -> Result<Route, Reported> {
+fn route(
+    index: usize,
+    section: &Section<'_>,
+    upstreams: &[&str],
+    general: &Careful,
+) -> Result<Route, Reported> {
     let name: Result<Option<String>, _> = section.read("name", r#""""#);
     let host: Result<Option<HostPattern>, _> = section.read("host", r#""""#);
     let path = pattern(section);
@@ -51,6 +60,8 @@ fn route(index: usize, section: &Section<'_>, upstreams: &[&str]) -> Result<Rout
     let access = access(section);
     let upstream = upstream(section, upstreams);
     let limits = limits(section, &access);
+    let cors = route_cors(section);
+    let headers = headers::of_route(section, general);
     let allow_encoded: Result<bool, _> = section.read("allow_encoded", "false");
     let forward_token = section.read("forward_token", "false");
     let max_body = section.read_within("max_body", r#""10mb""#, Size(0)..=Size(1 << 50));
@@ -77,6 +88,8 @@ fn route(index: usize, section: &Section<'_>, upstreams: &[&str]) -> Result<Rout
         methods: (!methods.is_empty()).then_some(methods),
         access: access?,
         limits: limits?,
+        cors: cors?,
+        headers: Headers::from(&headers?),
         upstream: upstream?,
         allow_encoded,
         forward_token: forward_token?,

@@ -15,6 +15,7 @@ use crate::{
     config::{
         AccessLog,
         document::Section,
+        headers::{self, Careful},
         item::Item,
         master::MasterSecret,
         problem::Reported,
@@ -59,6 +60,8 @@ pub struct Server {
     pub limits: net::Limits,
     /// How many requests may come, wherever they go.
     pub rates: Vec<Rate>,
+    /// What browsers are told where no route says otherwise.
+    pub headers: Careful,
 }
 
 /// How much is forgiven.
@@ -87,6 +90,7 @@ pub fn server(section: &Section<'_>, listen: Option<SocketAddr>) -> Result<Serve
     let access_log = section.read("access_log", "true");
     let limits = limits(&section.section("limits"));
     let rates = section.section("limits").read("requests", "[]");
+    let headers = headers::everywhere(&section.section("headers"));
 
     let tls = tls?;
     let plain = match listen {
@@ -106,6 +110,7 @@ pub fn server(section: &Section<'_>, listen: Option<SocketAddr>) -> Result<Serve
         access_log: access_log?,
         limits: limits?,
         rates: rates?,
+        headers: headers?,
     })
 }
 

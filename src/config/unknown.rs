@@ -107,6 +107,7 @@ fn header(pattern: &str) -> String {
     let pattern = pattern.replace('*', "NAME");
     match pattern.strip_suffix("[]") {
         Some(array) => format!("[[{array}]]"),
-        None => format!("[{pattern}]"),
+        // A table of the last table of an array is opened like any other.
+        None => format!("[{}]", pattern.replace("[]", "")),
     }
 }

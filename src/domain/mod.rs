@@ -1,6 +1,7 @@
 //! The rules of the product as plain values and pure functions: no I/O, no async, no clock.
 
 pub mod account;
+pub mod cors;
 pub mod otp;
 pub mod phone;
 pub mod quota;

@@ -2,10 +2,10 @@
 
 use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
-use http::Method;
+use http::{HeaderName, HeaderValue, Method};
 use serde_json::Value;
 
-use crate::domain::rate::Rate;
+use crate::domain::{cors::Cors, rate::Rate};
 
 /// One way through the gateway: what it matches, whom it lets through, where it leads.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +24,10 @@ pub struct Route {
     pub access: Access,
     /// How many requests may come along it.
     pub limits: Vec<Rate>,
+    /// Whose pages may ask from another origin; `None` is nobody's.
+    pub cors: Option<Arc<Cors>>,
+    /// What browsers are told where the app does not say it itself.
+    pub headers: Headers,
     /// The upstream's place in the list of upstreams.
     pub upstream: usize,
     /// Whether `%2F` may stand in the path.
@@ -35,6 +39,9 @@ pub struct Route {
     /// How long the app may take until its answer begins.
     pub response_timeout: Duration,
 }
+
+/// Headers of an answer.
+pub type Headers = Vec<(HeaderName, HeaderValue)>;
 
 /// Hosts a route answers for, in the spelling of `canonical_host`.
 #[derive(Debug, Clone, PartialEq, Eq)]

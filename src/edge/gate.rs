@@ -19,7 +19,7 @@ use crate::{
         route::{Access as RouteAccess, Demands},
         session::SessionId,
     },
-    edge::{login_redirect::LoginRedirect, token_cache::TokenCache},
+    edge::{destination::Destination, login_redirect::LoginRedirect, token_cache::TokenCache},
     net::{
         bearer,
         cookies::{self, CookieSecure},
@@ -219,7 +219,12 @@ impl Gate {
             headers: request.headers(),
             scheme,
         };
+        let route_trusts = || match request.extensions().get::<Destination>()? {
+            Destination::Route(route) => route.cors.as_ref()?.trusts(sent.origin()?).then_some(()),
+            Destination::Auth | Destination::Refused(_) => None,
+        };
         sent.check(self.browsers.public_url.as_deref())
+            .or_else(|cross_origin| route_trusts().ok_or(cross_origin))
             .map_err(|_| {
                 Reject::new(
                     Code::Csrf,

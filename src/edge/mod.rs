@@ -8,6 +8,8 @@
 //! | [`wrong_door`] | `Host`, the connection's certificate | the destination, where it is another one |
 //! | [`access_log`] | all of the above | one line and the metrics, when the answer has ended |
 //! | [`hsts`] | the client's scheme | `Strict-Transport-Security` of the response |
+//! | [`careful`] | the route | `X-Frame-Options` and its like, where the answer says nothing itself |
+//! | [`cors`] | the route, `Origin` | `Access-Control-*` of the response; answers what browsers ask in advance |
 //! | [`rate_limit`] | the client; further in, the principal | `RateLimit` of the response; answers what comes too fast |
 //! | [`dispatch`] | the destination | nothing: refuses, or hands on to the auth service or a route |
 //! | [`authenticate`] | the route's access, the token | [`gate::Principal`] |
@@ -27,6 +29,10 @@ pub mod wrong_door;
 pub mod access_log;
 
 pub mod hsts;
+
+pub mod careful;
+
+pub mod cors;
 
 pub mod rate_limit;
 

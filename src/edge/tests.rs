@@ -130,6 +130,8 @@ pub fn route(access: Access) -> Route {
         methods: None,
         access,
         limits: Vec::new(),
+        cors: None,
+        headers: Vec::new(),
         upstream: 0,
         allow_encoded: false,
         forward_token: false,

@@ -39,7 +39,7 @@ impl Sent<'_> {
                 Some(_) | None => Err(CrossOrigin),
             };
         }
-        let origin = self.only(&header::ORIGIN).ok_or(CrossOrigin)?;
+        let origin = self.origin().ok_or(CrossOrigin)?;
         let ours = |url: &str| same_origin(origin, url);
         let here = self.own().is_some_and(|url| ours(&url));
         if here || public_url.is_some_and(ours) {
@@ -47,6 +47,11 @@ impl Sent<'_> {
         } else {
             Err(CrossOrigin)
         }
+    }
+
+    /// The origin that a browser says the request was made by, if it says one.
+    pub fn origin(&self) -> Option<&str> {
+        self.only(&header::ORIGIN)
     }
 
     /// The origin this request was sent to, such as `https://example.com`: `None` when it names

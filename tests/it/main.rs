@@ -32,8 +32,10 @@ mod redis;
 mod fleet;
 
 mod bodies;
+mod careful;
 mod commands;
 mod connections;
+mod cors;
 mod crowds;
 mod failures;
 mod forwarding;

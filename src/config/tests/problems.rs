@@ -1,5 +1,6 @@
-//! The exact words for everything that can be wrong; about routes and upstreams in `ways`, about limits in `rates`, about secrets in `secrets`.
+//! The exact words for everything that can be wrong; about routes and upstreams in `ways`, about limits in `rates`, about other pages in `pages`, about secrets in `secrets`.
 
+mod pages;
 mod rates;
 mod secrets;
 mod ways;

@@ -27,6 +27,8 @@ fn route(index: usize, text: &str) -> Route {
         methods: (!methods.is_empty()).then_some(methods),
         access: Access::default(),
         limits: Vec::new(),
+        cors: None,
+        headers: Vec::new(),
         upstream: 0,
         allow_encoded: false,
         forward_token: false,
