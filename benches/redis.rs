@@ -1,9 +1,10 @@
 //! What a verb costs on Redis, and what a session weighs there, from a thousand sessions to a million.
 //!
-//! It starts a server of its own (`REDIS_SERVER` names the program). The first table asks one thing
-//! at a time, so its times are those of an idle server: the median and the 99th percentile of the
-//! whole step, and the average of the script alone in brackets. The second one asks many at once:
-//! how many steps a second, and how long each keeps the processor of the gateway and that of Redis.
+//! It starts servers of its own (`REDIS_SERVER` names the program), one for each table, and both
+//! begin empty. The first table asks many at once: how many steps a second, and how long each keeps
+//! the processor of the gateway and that of Redis. The second one asks one thing at a time, so its
+//! times are those of an idle server: the median and the 99th percentile of the whole step, and the
+//! average of the script alone in brackets.
 
 #![expect(
     clippy::expect_used,
@@ -63,6 +64,20 @@ struct Cost {
 }
 
 fn main() -> io::Result<()> {
+    // One thread, as a worker has.
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        // Before there are a million sessions anywhere, which a crowd of new ones does not meet.
+        let (server, store) = open().await;
+        measure_a_crowd(&server, &store).await?;
+        drop((server, store));
+        let (server, store) = open().await;
+        measure_one_by_one(&server, &store).await
+    })
+}
+
+/// A server with nothing in it, and the store there.
+async fn open() -> (RedisServer, Store) {
     let server = RedisServer::start();
     let url = format!("redis+unix://{}", server.socket().display());
     let backend: Backend = url.parse().expect("a URL");
@@ -71,18 +86,33 @@ fn main() -> io::Result<()> {
         max_size: 0,
         deadline: Duration::from_secs(30),
     };
-    // One thread, as a worker has.
-    let runtime = Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let store = Store::open(&spec, MASTER.id(), Clock::System).await;
-        let store = store.expect("a store");
-        measure_one_by_one(&server, &store).await?;
-        measure_a_crowd(&server, &store).await
-    })
+    let store = Store::open(&spec, MASTER.id(), Clock::System).await;
+    (server, store.expect("a store"))
+}
+
+async fn measure_a_crowd(server: &RedisServer, store: &Store) -> io::Result<()> {
+    let mut out = stdout();
+    writeln!(
+        out,
+        "{CALLERS:>4} at once {:>9} {:>11} {:>9}",
+        "per s", "gateway us", "redis us"
+    )?;
+    let people = u64::MAX / 2..u64::MAX / 2 + CROWD;
+    let before = Spent::so_far(server);
+    at_once(store, people.clone(), send).await;
+    let sent = Spent::so_far(server);
+    writeln!(out, "{:>12} {}", "send", sent.since(&before))?;
+    at_once(store, people.clone(), answer).await;
+    let verified = Spent::so_far(server);
+    writeln!(out, "{:>12} {}", "verify", verified.since(&sent))?;
+    at_once(store, people, rotate).await;
+    let refreshed = Spent::so_far(server);
+    writeln!(out, "{:>12} {}", "refresh", refreshed.since(&verified))
 }
 
 async fn measure_one_by_one(server: &RedisServer, store: &Store) -> io::Result<()> {
     let mut out = stdout();
+    writeln!(out)?;
     let titles = ["send", "verify", "refresh", "list", "logout"];
     write!(out, "{:>9} {:>7}", "sessions", "bytes")?;
     for title in titles {
@@ -102,27 +132,6 @@ async fn measure_one_by_one(server: &RedisServer, store: &Store) -> io::Result<(
         writeln!(out)?;
     }
     Ok(())
-}
-
-async fn measure_a_crowd(server: &RedisServer, store: &Store) -> io::Result<()> {
-    let mut out = stdout();
-    writeln!(out)?;
-    writeln!(
-        out,
-        "{CALLERS:>4} at once {:>9} {:>11} {:>9}",
-        "per s", "gateway us", "redis us"
-    )?;
-    let people = u64::MAX / 2..u64::MAX / 2 + CROWD;
-    let before = Spent::so_far(server);
-    at_once(store, people.clone(), send).await;
-    let sent = Spent::so_far(server);
-    writeln!(out, "{:>12} {}", "send", sent.since(&before))?;
-    at_once(store, people.clone(), answer).await;
-    let verified = Spent::so_far(server);
-    writeln!(out, "{:>12} {}", "verify", verified.since(&sent))?;
-    at_once(store, people, rotate).await;
-    let refreshed = Spent::so_far(server);
-    writeln!(out, "{:>12} {}", "refresh", refreshed.since(&verified))
 }
 
 async fn send(caller: Caller, store: Store) {

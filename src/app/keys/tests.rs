@@ -1,9 +1,12 @@
 //! Directories of keys that change under a running gateway, in order and out of it.
 
-use std::os::unix::fs::symlink;
+use std::{os::unix::fs::symlink, pin::pin};
 
 use tempfile::TempDir;
-use tokio::{task::JoinHandle, time::Instant};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, timeout},
+};
 
 use super::*;
 use crate::token::{Key, Pace, Timetable};
@@ -63,16 +66,17 @@ fn key_file(dir: &Path, kid: &str, state: &str) -> PathBuf {
     dir.join(format!("{kid}.{state}.key"))
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_change_is_taken_over_without_being_asked_for() {
     let (dir, watch) = place();
     let keys = Arc::clone(watch.keys());
-    let running = run(watch);
+    let mut running = pin!(watch.run(Clock::manual(NOW)));
+    // It goes on for ever. The first look is over, and the second one has not begun.
+    drop(timeout(LOOK / 2, &mut running).await);
     let new = rotate(dir.path());
-    while signing(&keys).as_ref() != Some(&new) {
-        sleep(Duration::from_millis(10)).await;
-    }
-    running.abort();
+    assert_ne!(signing(&keys).as_ref(), Some(&new));
+    drop(timeout(LOOK, &mut running).await);
+    assert_eq!(signing(&keys), Some(new));
 }
 
 #[tokio::test]
