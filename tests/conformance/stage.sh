@@ -96,7 +96,7 @@ start_gateway() {
 		[admin]
 		listen = "127.0.0.1:0"
 	TOML
-    start said target/debug/otp-gateway --config "$STAGE/gateway.toml"
+    start said "$OTP_GATEWAY" --config "$STAGE/gateway.toml"
     GATEWAY=$!
     PLAIN=localhost:$(port_in said 's|^  listening  http://[^/]*:\([0-9]*\)/.*|\1|p')
     SECURE=localhost:$(port_in said 's|^  listening  https://[^/]*:\([0-9]*\)/.*|\1|p')
