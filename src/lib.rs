@@ -158,7 +158,7 @@ pub mod verbs {
     pub use crate::domain::{
         account::{AccountKey, Login, Revoke},
         otp::{Answer, ChallengeId, ClientKey, Length, Nonce, Policy as OtpPolicy, Start, Tag},
-        quota::{Bucket, Charge, Per, Quota},
+        quota::{Bucket, Charge, Quota},
         session::Policy as SessionPolicy,
     };
 }

@@ -6,7 +6,7 @@ use otp_gateway::{
     Master, Secret, SessionId, Store,
     verbs::{
         AccountKey, Answer, Bucket, ChallengeId, Charge, ClientKey, Length, Login, Nonce,
-        OtpPolicy, Per, Quota, SessionPolicy, Start, Tag,
+        OtpPolicy, Quota, SessionPolicy, Start, Tag,
     },
 };
 
@@ -66,19 +66,18 @@ impl Caller {
 
     /// The default limits: two small windows of the caller's own, two large ones that all share.
     pub fn charges(self) -> Vec<Charge> {
-        let charge = |per, bucket, max, minutes| Charge {
+        let charge = |bucket, max, minutes| Charge {
             bucket: Bucket(bucket),
-            per,
             quota: Quota {
                 max: NonZeroU32::new(max).expect("not zero"),
                 window: Duration::from_mins(minutes),
             },
         };
         vec![
-            charge(Per::Phone, self.key(2), 3, 30),
-            charge(Per::Ip, self.key(3), 20, 60),
-            charge(Per::Country, [1; 16], 100_000_000, 60),
-            charge(Per::All, [2; 16], 100_000_000, 60),
+            charge(self.key(2), 3, 30),
+            charge(self.key(3), 20, 60),
+            charge([1; 16], 100_000_000, 60),
+            charge([2; 16], 100_000_000, 60),
         ]
     }
 

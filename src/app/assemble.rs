@@ -22,7 +22,7 @@ use crate::{
         careful::CarefulLayer, cors::CorsLayer, destination::Map, gate::Browsers, hsts::HstsLayer,
         identity::IdentityLayer, login_redirect::LoginRedirect,
     },
-    limit::Throttle,
+    limit::{self, Throttle},
     net::listen::{Entrance, Listener},
     observe::{
         access::{self, AccessLog},
@@ -78,7 +78,7 @@ pub async fn assemble(
         store: store.clone(),
         tokens: tokens.clone(),
         outbox,
-        masters,
+        masters: Arc::clone(&masters),
         metrics: metrics.clone(),
         clock: clock.clone(),
     });
@@ -102,8 +102,12 @@ pub async fn assemble(
             .in_order()
             .into_iter()
             .map(|route| (&route.name, &*route.limits)),
-        &clock,
-        metrics.limits(),
+        limit::Parts {
+            clock: clock.clone(),
+            store: store.clone(),
+            masters: Arc::clone(&masters),
+            metrics: metrics.limits().clone(),
+        },
     ));
     let browsers = browsers(&live);
     let map = Arc::new(Map {

@@ -151,7 +151,7 @@ impl Site {
             hsts: plan.hsts.clone(),
             careful: plan.careful.clone(),
             cors: plan.cors.clone(),
-            throttle: Arc::clone(&plan.throttle),
+            throttle: Arc::new(plan.throttle.for_worker()),
             authenticate: AuthenticateLayer::required(gate),
             identity: plan.identity.clone(),
             auth: plan.auth.for_worker(),

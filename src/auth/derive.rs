@@ -82,7 +82,6 @@ pub fn charges(
                 Per::Phone => bucket.beside(account),
                 Per::Ip | Per::Country | Per::All => bucket,
             },
-            per: limit.per,
             quota: limit.quota,
         }
     };

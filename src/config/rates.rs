@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     config::{item::Item, problem::Reported, units, value::Value},
-    domain::rate::Rate,
+    domain::rate::{Counted, Rate},
 };
 
 /// The shortest span: headers tell spans in whole seconds.
@@ -12,6 +12,9 @@ const SHORTEST: Duration = Duration::from_secs(1);
 
 /// The longest: counts of this process do not outlive it.
 const LONGEST: Duration = Duration::from_hours(24 * 30);
+
+/// Events of one window that a store keeps for somebody.
+const MOST_SHARED: u32 = 100_000;
 
 /// Requests in a second that nobody needs a limit for.
 const FASTEST: Duration = Duration::from_micros(1);
@@ -35,6 +38,14 @@ impl Value for Rate {
         // However long it takes until nothing of a burst counts any more, it can be told in nanoseconds.
         if rate.interval().saturating_mul(rate.burst.get()) > LONGEST {
             let what = "it would take more than \"30d\" to gain such a burst";
+            return Err(item.refuse(what, None));
+        }
+        if rate.counted == Counted::Shared && rate.burst != rate.quota.max {
+            let what = "a shared limit is exact, in any window: it has no burst";
+            return Err(item.refuse(what, None));
+        }
+        if rate.counted == Counted::Shared && rate.quota.max.get() > MOST_SHARED {
+            let what = "a store keeps every request of a shared limit: not more than 100000";
             return Err(item.refuse(what, None));
         }
         Ok(rate)

@@ -4,7 +4,7 @@ use std::{fmt, num::NonZeroU32, time::Duration};
 
 use crate::domain::{
     quota::{Limit, Per, Quota},
-    rate::{Rate, Whose},
+    rate::{Counted, Rate, Whose},
 };
 
 /// A number of bytes.
@@ -70,9 +70,13 @@ pub fn limit(text: &str) -> Option<Limit> {
     })
 }
 
-/// Reads a limit of the throttle: how many, in which span, how many at once, of whom.
+/// Reads a limit of the throttle: how many, in which span, how many at once, of whom, counted by whom.
 pub fn rate(text: &str) -> Option<Rate> {
     let (written, whose) = text.split_once(" per ")?;
+    let (whose, counted) = match whose.strip_suffix(" shared") {
+        Some(whose) => (whose, Counted::Shared),
+        None => (whose, Counted::Here),
+    };
     let (written, burst) = match written.split_once(" burst ") {
         Some((written, burst)) => (written, Some(count(burst)?)),
         None => (written, None),
@@ -84,6 +88,7 @@ pub fn rate(text: &str) -> Option<Rate> {
             .into_iter()
             .find(|known| known.as_str() == whose)?,
         burst: burst.unwrap_or(quota.max),
+        counted,
     })
 }
 
@@ -252,6 +257,8 @@ mod tests {
         let read = rate("30/10s per ip").expect("a rate");
         assert_eq!((read.quota.max, read.whose), (read.burst, Whose::Ip));
         assert_eq!(read.quota.window, Duration::from_secs(10));
+        let shared = rate("1000/h per subject shared").expect("a rate");
+        assert_eq!(shared.counted, Counted::Shared);
         for text in [
             "",
             "100/s",
@@ -266,6 +273,9 @@ mod tests {
             "100/s per ip burst 5",
             "100/w per ip",
             "100/s per  ip",
+            "100/s shared per ip",
+            "100/s per ip  shared",
+            "100/s per shared",
         ] {
             assert_eq!(rate(text), None, "{text}");
         }
@@ -293,10 +303,12 @@ mod tests {
             burst in 1_u32..,
             secs in 1_u64..10_000_000,
             whose in 0_usize..4,
+            shared: bool,
         ) {
             let [max, burst] = [max, burst].map(|n| NonZeroU32::new(n).unwrap());
             let quota = Quota { max, window: Duration::from_secs(secs) };
-            let written = Rate { quota, whose: Whose::ALL[whose], burst };
+            let counted = if shared { Counted::Shared } else { Counted::Here };
+            let written = Rate { quota, whose: Whose::ALL[whose], burst, counted };
             prop_assert_eq!(rate(&written.to_string()), Some(written));
         }
 

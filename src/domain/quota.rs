@@ -46,8 +46,6 @@ pub struct Bucket(pub [u8; 16]);
 pub struct Charge {
     /// From where.
     pub bucket: Bucket,
-    /// Whose bucket it is: that of one phone can be kept beside what else is known of it.
-    pub per: Per,
     /// What the bucket holds.
     pub quota: Quota,
 }

@@ -13,6 +13,17 @@ pub struct Rate {
     pub whose: Whose,
     /// Requests that may come at once; `quota.max` unless something else is said.
     pub burst: NonZeroU32,
+    /// By whom they are counted.
+    pub counted: Counted,
+}
+
+/// Who counts the requests of a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Counted {
+    /// This process, for itself.
+    Here,
+    /// The store, for all gateways that share it, and exactly. There is no burst then.
+    Shared,
 }
 
 /// Whose requests a limit counts.
@@ -76,12 +87,17 @@ impl fmt::Display for Rate {
             quota,
             whose,
             burst,
+            counted,
         } = self;
         write!(f, "{}/{}s", quota.max, quota.window.as_secs())?;
         if *burst != quota.max {
             write!(f, " burst {burst}")?;
         }
-        write!(f, " per {}", whose.as_str())
+        write!(f, " per {}", whose.as_str())?;
+        match counted {
+            Counted::Here => Ok(()),
+            Counted::Shared => f.write_str(" shared"),
+        }
     }
 }
 
@@ -96,7 +112,7 @@ mod tests {
         fn no_window_ever_gains_more_than_it_may(max in 1_u32.., secs in 1_u64..10_000_000) {
             let max = NonZeroU32::new(max).unwrap();
             let quota = Quota { max, window: Duration::from_secs(secs) };
-            let rate = Rate { quota, whose: Whose::Ip, burst: max };
+            let rate = Rate { quota, whose: Whose::Ip, burst: max, counted: Counted::Here };
             let gained = quota.window.as_nanos() / rate.interval().as_nanos();
             prop_assert!(gained <= u128::from(max.get()));
         }

@@ -166,12 +166,13 @@ impl Mark {
             // A cache must not give one origin's answer to another one (Fetch §3.3.5).
             headers.append(VARY, HeaderValue::from_static("origin"));
         }
+        let origin = match rules.origins {
+            // Said to everybody, so that a cache has one answer for all.
+            Origins::Any => Some(HeaderValue::from_static("*")),
+            Origins::These(_) => origin,
+        };
         let Some(origin) = origin else {
             return;
-        };
-        let origin = match rules.origins {
-            Origins::Any => HeaderValue::from_static("*"),
-            Origins::These(_) => origin,
         };
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         if rules.cookies == Cookies::Count {

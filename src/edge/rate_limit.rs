@@ -1,6 +1,7 @@
 //! Throttles: counts requests against the limits of where they go, and tells their senders how these stand.
 
 use std::{
+    mem,
     net::{IpAddr, Ipv4Addr},
     pin::Pin,
     sync::Arc,
@@ -15,7 +16,7 @@ use tower::{Layer, Service};
 use crate::{
     domain::rate::Stage,
     edge::{destination::Destination, gate::Principal},
-    limit::{Caller, Exceeded, Rules, Standing, Throttle},
+    limit::{Caller, Exceeded, Judged, Rules, Standing, Throttle},
     net::peer::Client,
     reject::{Allowance, Reject},
 };
@@ -40,15 +41,27 @@ pub struct LimitRate<S> {
 
 pin_project! {
     /// The answer: a refusal at once, or what the inner service says.
-    #[derive(Debug)]
     #[project = ResponseFutureProjection]
-    pub enum ResponseFuture<F, B> {
+    pub enum ResponseFuture<S, A, F, B> {
         /// It came too early.
         Refused { response: Option<Response<B>> },
         /// It passed. How the tightest limit stands, is told if there is one.
         Passed { #[pin] inner: F, standing: Option<Standing> },
+        /// The store is asked. In a box: most requests meet no limit that is shared.
+        Asking { asking: Asking, asked: Option<Box<Asked<S, A>>> },
     }
 }
+
+/// A request that waits, and the service it is for.
+#[derive(Debug)]
+pub struct Asked<S, A> {
+    service: LimitRate<S>,
+    request: Request<A>,
+    standing: Option<Standing>,
+}
+
+/// Ends when the store has answered.
+type Asking = Pin<Box<dyn Future<Output = Result<(), Exceeded>> + Send>>;
 
 impl RateLimitLayer {
     /// Throttles by the limits of `throttle` that are judged at `stage`.
@@ -65,18 +78,40 @@ impl RateLimitLayer {
         }
     }
 
-    /// Counts the request. What an outer stage found is remembered in it for the inner one.
-    fn count<A>(&self, request: &mut Request<A>) -> Result<Option<Standing>, Exceeded> {
+    fn judge<A>(&self, request: &Request<A>) -> Result<Judged, Exceeded> {
         let rules = self.rules(request);
         if rules.is_empty() {
-            return Ok(None);
+            return Ok(Judged::Passed(None));
         }
-        let Some(standing) = rules.take(&caller(request))? else {
-            return Ok(None);
-        };
-        let standing = standing.or_tighter(request.extensions().get().copied());
-        request.extensions_mut().insert(standing);
-        Ok(Some(standing))
+        self.throttle.judge(rules, &caller(request))
+    }
+}
+
+impl<S> LimitRate<S> {
+    /// Lets a request on. What an outer stage found is remembered in it for the inner one.
+    fn pass<A, B>(
+        &mut self,
+        mut request: Request<A>,
+        standing: Option<Standing>,
+    ) -> ResponseFuture<S, A, S::Future, B>
+    where
+        S: Service<Request<A>, Response = Response<B>>,
+    {
+        let extensions = request.extensions_mut();
+        let standing = standing.map(|own| own.or_tighter(extensions.get().copied()));
+        if let Some(standing) = standing {
+            extensions.insert(standing);
+        }
+        ResponseFuture::Passed {
+            inner: self.inner.call(request),
+            standing,
+        }
+    }
+}
+
+fn refuse<S, A, F, B: From<Bytes>>(exceeded: Exceeded) -> ResponseFuture<S, A, F, B> {
+    ResponseFuture::Refused {
+        response: Some(Reject::from(exceeded).into_response()),
     }
 }
 
@@ -130,48 +165,77 @@ impl<S> Layer<S> for RateLimitLayer {
 
 impl<S, A, B> Service<Request<A>> for LimitRate<S>
 where
-    S: Service<Request<A>, Response = Response<B>>,
+    S: Service<Request<A>, Response = Response<B>> + Clone,
     B: From<Bytes>,
 {
     type Response = Response<B>;
     type Error = S::Error;
-    type Future = ResponseFuture<S::Future, B>;
+    type Future = ResponseFuture<S, A, S::Future, B>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<A>) -> Self::Future {
-        match self.layer.count(&mut request) {
-            Ok(standing) => ResponseFuture::Passed {
-                inner: self.inner.call(request),
-                standing,
-            },
-            Err(exceeded) => ResponseFuture::Refused {
-                response: Some(Reject::from(exceeded).into_response()),
-            },
+    fn call(&mut self, request: Request<A>) -> Self::Future {
+        match self.layer.judge(&request) {
+            Ok(Judged::Passed(standing)) => self.pass(request, standing),
+            Err(exceeded) => refuse(exceeded),
+            Ok(Judged::Asks(question, standing)) => {
+                let asking = Box::pin(self.layer.throttle.ask(question));
+                // The one that is ready goes along, a fresh one stays behind.
+                let fresh = self.clone();
+                let asked = Asked {
+                    service: mem::replace(self, fresh),
+                    request,
+                    standing,
+                };
+                ResponseFuture::Asking {
+                    asking,
+                    asked: Some(Box::new(asked)),
+                }
+            }
         }
     }
 }
 
-impl<F, B, E> Future for ResponseFuture<F, B>
+impl<S, A, B> Future for ResponseFuture<S, A, S::Future, B>
 where
-    F: Future<Output = Result<Response<B>, E>>,
+    S: Service<Request<A>, Response = Response<B>>,
+    B: From<Bytes>,
 {
-    type Output = Result<Response<B>, E>;
+    type Output = Result<Response<B>, S::Error>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project() {
-            ResponseFutureProjection::Passed { inner, standing } => {
-                let mut response = ready!(inner.poll(cx))?;
-                if let Some(standing) = standing.take() {
-                    Allowance::from(standing).tell(response.headers_mut());
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            let (verdict, asked) = match self.as_mut().project() {
+                ResponseFutureProjection::Passed { inner, standing } => {
+                    let mut response = ready!(inner.poll(cx))?;
+                    if let Some(standing) = standing.take() {
+                        Allowance::from(standing).tell(response.headers_mut());
+                    }
+                    return Poll::Ready(Ok(response));
                 }
-                Poll::Ready(Ok(response))
-            }
-            ResponseFutureProjection::Refused { response } => response
-                .take()
-                .map_or(Poll::Pending, |response| Poll::Ready(Ok(response))),
+                ResponseFutureProjection::Refused { response } => {
+                    return response
+                        .take()
+                        .map_or(Poll::Pending, |response| Poll::Ready(Ok(response)));
+                }
+                ResponseFutureProjection::Asking { asking, asked } => {
+                    (ready!(asking.as_mut().poll(cx)), asked.take())
+                }
+            };
+            let Some(asked) = asked else {
+                return Poll::Pending;
+            };
+            let Asked {
+                mut service,
+                request,
+                standing,
+            } = *asked;
+            self.set(match verdict {
+                Ok(()) => service.pass(request, standing),
+                Err(exceeded) => refuse(exceeded),
+            });
         }
     }
 }

@@ -63,9 +63,14 @@ impl Local {
         }
     }
 
+    /// Under which number somebody is counted.
+    pub fn number(&self, key: impl Hash) -> u64 {
+        self.hasher.hash_one(key)
+    }
+
     /// Takes one request from the budget of `key`.
-    pub fn take(&self, key: impl Hash) -> Result<Standing, Exceeded> {
-        match self.limiter.check_key(&self.hasher.hash_one(key)) {
+    pub fn take(&self, key: u64) -> Result<Standing, Exceeded> {
+        match self.limiter.check_key(&key) {
             Ok(state) => Ok(self.standing(&state)),
             Err(not_until) => Err(Exceeded {
                 rate: self.rate,
@@ -75,9 +80,9 @@ impl Local {
     }
 
     /// Takes it back.
-    pub fn give_back(&self, key: impl Hash) {
+    pub fn give_back(&self, key: u64) {
         let interval = Nanos::from(self.interval).as_u64();
-        self.table.rewind(self.hasher.hash_one(key), interval);
+        self.table.rewind(key, interval);
     }
 
     fn standing(&self, state: &StateSnapshot) -> Standing {
@@ -106,7 +111,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{clock::Timestamp, domain::quota};
+    use crate::{
+        clock::Timestamp,
+        domain::{quota, rate::Counted},
+    };
 
     fn clock() -> Clock {
         Clock::manual(Timestamp::from_secs(1_900_000_000))
@@ -118,6 +126,7 @@ mod tests {
             quota: quota::Quota { max, window },
             whose: Whose::Ip,
             burst: NonZeroU32::new(burst).unwrap(),
+            counted: Counted::Here,
         }
     }
 
@@ -127,7 +136,7 @@ mod tests {
         let local = Local::new(rate(10, Duration::from_secs(1), 3), clock.clone());
         let left: Vec<u32> = (0..3).map(|_| local.take(1).unwrap().left).collect();
         assert_eq!(left, [2, 1, 0]);
-        let wait = |key: u32| local.take(key).unwrap_err().wait;
+        let wait = |key: u64| local.take(key).unwrap_err().wait;
         assert_eq!(wait(1), Duration::from_millis(100));
         clock.advance(Duration::from_millis(99));
         assert_eq!(wait(1), Duration::from_millis(1));

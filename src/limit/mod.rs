@@ -3,13 +3,19 @@
 //! All workers count in one place. One limiter per worker would be wrong: a client with one connection
 //! is always served by the same worker, and would have its share of the rate alone. What they share is a
 //! table of small locked sets ([`table`]), which only requests touch for which there is a limit: where
-//! none is configured there is nothing to look at.
+//! none is configured there is nothing to look at. A limit costs the requests it counts 40 to 70 ns of
+//! CPU (one key, and 50,000 of them), on one worker or on two.
+//!
+//! A limit that says so is counted by the store, for all gateways that share it: see [`shared`].
 //!
 //! A request is judged in two stages, by its address when it arrives and by who sent it when that is
 //! known. In each, all limits that count it are asked; if one refuses, none is charged. What the first
 //! stage took stays taken when the second refuses: the request did arrive, and its token was looked at.
+//! The gateway's own endpoints find out by themselves who is asking, so there nobody is counted as a
+//! person or a login. What browsers ask in advance is answered before, since a refusal costs as much.
 
 mod local;
+mod shared;
 mod table;
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
@@ -17,18 +23,24 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use crate::{
     clock::Clock,
     domain::{
-        rate::{Rate, Stage, Whose},
+        rate::{Counted, Rate, Stage, Whose},
         session::SessionId,
     },
-    limit::local::Local,
+    limit::{
+        local::Local,
+        shared::{Question, Shared},
+    },
     observe::limits::{LimitMetrics, Refused},
+    secret::Masters,
+    store::Store,
 };
 
-/// Every limit there is.
-#[derive(Debug)]
+/// Every limit there is, as one worker asks them.
+#[derive(Debug, Clone)]
 pub struct Throttle {
-    everywhere: Stages,
-    routes: Box<[Stages]>,
+    everywhere: Arc<Stages>,
+    routes: Arc<[Stages]>,
+    shared: Shared,
 }
 
 /// The limits that are judged together.
@@ -66,6 +78,28 @@ pub struct Exceeded {
     pub wait: Duration,
 }
 
+/// What came of the limits of this process.
+#[derive(Debug)]
+pub enum Judged {
+    /// The request may go on. How the tightest limit stands, if any counts it.
+    Passed(Option<Standing>),
+    /// So it may if the store agrees.
+    Asks(Question, Option<Standing>),
+}
+
+/// What limits are counted with.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// By which time.
+    pub clock: Clock,
+    /// Who counts those that are shared.
+    pub store: Store,
+    /// From which names in the store follow.
+    pub masters: Arc<Masters>,
+    /// Where refusals are counted.
+    pub metrics: LimitMetrics,
+}
+
 /// The limits of one place, by when they are judged.
 #[derive(Debug, Default)]
 struct Stages {
@@ -76,6 +110,9 @@ struct Stages {
 #[derive(Debug)]
 struct Limit {
     rate: Rate,
+    /// The route's name, or [`EVERYWHERE`].
+    place: Arc<str>,
+    /// Of a shared one, what counts while the store does not answer.
     local: Local,
     refused: Refused,
 }
@@ -97,32 +134,65 @@ impl Throttle {
     pub fn new<'r>(
         everywhere: &[Rate],
         routes: impl IntoIterator<Item = (&'r Arc<str>, &'r [Rate])>,
-        clock: &Clock,
-        metrics: &LimitMetrics,
+        parts: Parts,
     ) -> Self {
-        let limits = |route: &str, rates: &[Rate]| -> Vec<Arc<Limit>> {
+        let limits = |place: &Arc<str>, rates: &[Rate]| -> Vec<Arc<Limit>> {
             let limit = |rate: &Rate| {
                 Arc::new(Limit {
                     rate: *rate,
-                    local: Local::new(*rate, clock.clone()),
-                    refused: metrics.refused(route, rate.to_string()),
+                    place: Arc::clone(place),
+                    local: Local::new(*rate, parts.clock.clone()),
+                    refused: parts.metrics.refused(place, rate.to_string()),
                 })
             };
             rates.iter().map(limit).collect()
         };
-        let everywhere = limits(EVERYWHERE, everywhere);
+        let everywhere = limits(&EVERYWHERE.into(), everywhere);
         let routes = routes.into_iter().map(|(name, rates)| {
             let own = limits(name, rates);
             Stages::of(everywhere.iter().chain(&own))
         });
         Self {
             routes: routes.collect(),
-            everywhere: Stages::of(&everywhere),
+            everywhere: Arc::new(Stages::of(&everywhere)),
+            shared: Shared {
+                store: parts.store,
+                masters: parts.masters,
+                metrics: parts.metrics,
+            },
         }
     }
 
+    /// The same limits for the calling thread and its runtime: what it asks the store does not wait
+    /// for what other threads do.
+    #[must_use]
+    pub fn for_worker(&self) -> Self {
+        let mut own = self.clone();
+        own.shared.store = self.shared.store.for_worker();
+        own
+    }
+
+    /// Judges a request by `rules`, as far as this process can.
+    pub fn judge(&self, rules: &Rules, caller: &Caller<'_>) -> Result<Judged, Exceeded> {
+        let standing = rules.take(caller)?;
+        let question = rules.question(caller, &self.shared);
+        Ok(if question.is_empty() {
+            Judged::Passed(standing)
+        } else {
+            Judged::Asks(question, standing)
+        })
+    }
+
+    /// Asks the store the rest.
+    pub fn ask(
+        &self,
+        question: Question,
+    ) -> impl Future<Output = Result<(), Exceeded>> + Send + use<> {
+        question.settle(self.shared.clone())
+    }
+
     /// What is asked of a request that goes along no route.
-    pub const fn everywhere(&self, stage: Stage) -> &Rules {
+    pub fn everywhere(&self, stage: Stage) -> &Rules {
         self.everywhere.at(stage)
     }
 
@@ -157,17 +227,17 @@ impl Rules {
         self.0.is_empty()
     }
 
-    /// Takes a request from every limit that counts it, or from none. Says how the tightest of them
-    /// stands; `None` if none counts it.
+    /// Takes a request from every limit of this process that counts it, or from none. Says how the
+    /// tightest of them stands; `None` if none counts it.
     ///
     /// Each is taken from as it is asked, and given back to when another one refuses. Only somebody
     /// who asks at the very moment between can be refused for what is given back.
-    pub fn take(&self, caller: &Caller<'_>) -> Result<Option<Standing>, Exceeded> {
+    fn take(&self, caller: &Caller<'_>) -> Result<Option<Standing>, Exceeded> {
         let mut tightest: Option<Standing> = None;
         let mut worst: Option<(Exceeded, &Limit)> = None;
         let counting = || {
-            let limits = self.0.iter();
-            limits.filter_map(|limit| Some((limit, caller.key(limit.rate.whose)?)))
+            let here = self.counting(caller, Counted::Here);
+            here.map(|(limit, key)| (limit, limit.local.number(key)))
         };
         for (at, (limit, key)) in counting().enumerate() {
             match limit.local.take(key) {
@@ -193,6 +263,33 @@ impl Rules {
                 Err(exceeded)
             }
         }
+    }
+
+    /// What is left to ask of the store.
+    fn question(&self, caller: &Caller<'_>, shared: &Shared) -> Question {
+        let mut question = Question::default();
+        for (limit, key) in self.counting(caller, Counted::Shared) {
+            question.ask(limit, key, shared);
+        }
+        if !question.is_empty() {
+            for (limit, key) in self.counting(caller, Counted::Here) {
+                question.taken(limit, limit.local.number(key));
+            }
+        }
+        question
+    }
+
+    /// The limits that are counted in this way and count this caller, and by whose budget.
+    fn counting<'a>(
+        &'a self,
+        caller: &'a Caller<'a>,
+        counted: Counted,
+    ) -> impl Iterator<Item = (&'a Arc<Limit>, Key<'a>)> {
+        let limits = self
+            .0
+            .iter()
+            .filter(move |limit| limit.rate.counted == counted);
+        limits.filter_map(|limit| Some((limit, caller.key(limit.rate.whose)?)))
     }
 }
 

@@ -5,8 +5,10 @@ use std::num::NonZeroU32;
 use super::*;
 use crate::{
     clock::Timestamp,
-    domain::quota::Quota,
-    observe::{limits::LimitMetrics, metrics::Metrics},
+    domain::{quota::Quota, rate::Counted},
+    observe::metrics::Metrics,
+    secret::Secret,
+    store,
 };
 
 fn clock() -> Clock {
@@ -20,13 +22,34 @@ fn per_minute(max: u32, whose: Whose) -> Rate {
         quota: Quota { max, window },
         whose,
         burst: max,
+        counted: Counted::Here,
     }
 }
 
 fn throttle(everywhere: &[Rate], routes: &[&[Rate]], clock: &Clock) -> Throttle {
     let name: Arc<str> = "route".into();
     let routes = routes.iter().map(|rates| (&name, *rates));
-    Throttle::new(everywhere, routes, clock, &LimitMetrics::default())
+    Throttle::new(everywhere, routes, parts(clock, &Metrics::new()))
+}
+
+/// Without a store to speak of: what it counts is tried over a real one in `tests/it`.
+fn parts(clock: &Clock, metrics: &Metrics) -> Parts {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let spec = store::Spec {
+        backend: store::Backend::Memory,
+        max_size: 1 << 20,
+        deadline: Duration::from_secs(10),
+    };
+    let masters = Masters::of(&Secret::new([1; 32])).unwrap();
+    let opening = Store::open(&spec, masters.pseudonyms().id(), clock.clone());
+    Parts {
+        clock: clock.clone(),
+        store: runtime.block_on(opening).unwrap(),
+        masters: Arc::new(masters),
+        metrics: metrics.limits().clone(),
+    }
 }
 
 fn caller(last: u8, subject: Option<&str>) -> Caller<'_> {
@@ -161,7 +184,7 @@ fn refusals_are_counted_where_and_by_what_they_happened() {
     let name: Arc<str> = "/api".into();
     let rates = [per_minute(1, Whose::Ip)];
     let routes = [(&name, &rates[..])];
-    let throttle = Throttle::new(&[], routes, &clock(), metrics.limits());
+    let throttle = Throttle::new(&[], routes, parts(&clock(), &metrics));
     let rules = throttle.route(0, Stage::Arrived);
     for _ in 0..3 {
         let _verdict = rules.take(&caller(1, None));

@@ -10,7 +10,10 @@ use prometheus_client::{
 
 /// All limits there are. Clones are the same.
 #[derive(Clone, Default)]
-pub struct LimitMetrics(Family<Labels, Counter>);
+pub struct LimitMetrics {
+    refused: Family<Labels, Counter>,
+    unshared: Counter,
+}
 
 /// The refusals of one limit.
 #[derive(Clone)]
@@ -26,13 +29,21 @@ impl LimitMetrics {
     /// Where the refusals of `limit` on `route` are counted, from now on at zero.
     pub fn refused(&self, route: &str, limit: String) -> Refused {
         let route = route.to_owned();
-        Refused(self.0.get_or_create_owned(&Labels { route, limit }))
+        Refused(self.refused.get_or_create_owned(&Labels { route, limit }))
+    }
+
+    /// Counts a request that was judged without the store.
+    pub fn unshared(&self) {
+        self.unshared.inc();
     }
 
     /// Shows them in `registry`.
     pub(super) fn register(&self, registry: &mut Registry) {
         let help = "Requests that the general throttle refused, by route and limit";
-        registry.register("rate_limited", help, self.0.clone());
+        registry.register("rate_limited", help, self.refused.clone());
+        let help =
+            "Requests for which shared limits were counted here alone, as the store did not answer";
+        registry.register("rate_limits_unshared", help, self.unshared.clone());
     }
 }
 

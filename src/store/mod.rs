@@ -95,6 +95,20 @@ pub enum Sending {
     },
 }
 
+/// What became of units that were to be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taking {
+    /// Each was taken.
+    Taken,
+    /// A limit was hit, and nothing was taken from any.
+    Limited {
+        /// Index of the violated charge; of several, the one with the longest wait.
+        charge: usize,
+        /// How long it takes until that one admits the next unit.
+        wait: Duration,
+    },
+}
+
 impl Store {
     /// Opens the store, creating it if it does not exist. What is in it is found by names that follow
     /// from the secret `names`; a store that was begun with another one is refused. There is no deadline: the whole file is
@@ -143,6 +157,14 @@ impl Store {
                 store.call(verb).await
             }
             Self::Redis(store) => store.start_challenge(account, start, charges, policy).await,
+        }
+    }
+
+    /// Takes one unit from every charge, or from none.
+    pub async fn take(&self, charges: Vec<Charge>) -> Result<Taking, Error> {
+        match self {
+            Self::Embedded(store) => store.call(verbs::Take { charges }).await,
+            Self::Redis(store) => store.take(charges).await,
         }
     }
 

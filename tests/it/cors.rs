@@ -178,6 +178,9 @@ async fn everybody_may_read_what_is_for_everybody_but_not_with_cookies() {
             204
         );
     }
+    // A cache may give everybody the answer to somebody who did not say where they come from.
+    let answer = stage.get("/").send().await;
+    assert_eq!(answer.header("access-control-allow-origin"), "*");
 }
 
 #[tokio::test]

@@ -238,6 +238,48 @@ async fn every_stream_of_a_connection_counts() {
     assert_eq!(passed, 5);
 }
 
+#[tokio::test]
+async fn a_shared_limit_is_exact_in_any_window() {
+    let stage = Stage::with(&[&open("[\"3/30s per ip shared\"]")]).await;
+    let mut passed_at: Vec<u64> = Vec::new();
+    // Bursts that the generic cell rate would let through.
+    for wait in [0, 1, 9_999, 0, 10_000, 9_999, 1, 0, 10_000, 30_000, 0, 0, 0, 1] {
+        stage.pass(Duration::from_millis(wait));
+        let now = stage.clock.now().as_millis();
+        let inside: Vec<_> = passed_at.iter().filter(|at| now - **at < 30_000).collect();
+        let answer = stage.get("/").send().await;
+        assert_eq!(answer.status == 200, inside.len() < 3, "at {now} after {passed_at:?}");
+        if answer.status == 200 {
+            passed_at.push(now);
+            continue;
+        }
+        is_limited(&answer, "ip");
+        let wait = (*inside[0] + 30_000 - now).div_ceil(1000);
+        assert_eq!(answer.header("ratelimit"), format!("\"ip\";r=0;t={wait}"));
+    }
+    assert!(passed_at.len() > 6, "the scenario tries little: {passed_at:?}");
+}
+
+#[tokio::test]
+async fn what_a_shared_limit_refuses_is_not_taken_from_the_others() {
+    let limits = "[\"4/m per all\", \"2/m per session shared\", \"9/m per subject shared\"]";
+    let stage = Stage::with(&[&format!("[[routes]]\npath = \"/\"\nlimits = {limits}")]).await;
+    let greedy = stage.log_in(PHONE).await.access;
+    let other = stage.log_in(PHONE).await.access;
+    let call = |token: &str| stage.get("/").bearer(token).send();
+    assert_eq!(call(&greedy).await.header("ratelimit"), "\"all\";r=3;t=15");
+    assert_eq!(call(&greedy).await.status, 200);
+    for _ in 0..20 {
+        is_limited(&call(&greedy).await, "session");
+    }
+    for _ in 0..2 {
+        assert_eq!(call(&other).await.status, 200);
+    }
+    is_limited(&call(&other).await, "all");
+    let counted = "rate_limited_total{route=\"/\",limit=\"2/60s per session shared\"}";
+    assert_eq!(stage.metric(counted).await, 20);
+}
+
 #[track_caller]
 fn is_limited(answer: &Answer, policy: &str) {
     answer.is_refused(429, "rate_limited");

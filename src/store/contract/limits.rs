@@ -166,6 +166,45 @@ pub async fn a_clock_that_is_set_back_opens_no_limit(stage: Stage) {
     ));
 }
 
+pub async fn what_is_taken_without_a_send_counts_like_one(stage: Stage) {
+    let (small, large, narrow) = (
+        charge(1, 3, WINDOW),
+        charge(2, 40, WINDOW),
+        charge(3, 1, WINDOW * 2),
+    );
+    assert_eq!(stage.take(&[]).await, Taking::Taken);
+    assert_eq!(stage.take(&[small, large, narrow]).await, Taking::Taken);
+    // All or none, and the longest wait is told.
+    for _ in 0..50 {
+        let refused = Taking::Limited {
+            charge: 2,
+            wait: WINDOW * 2,
+        };
+        assert_eq!(stage.take(&[small, large, narrow]).await, refused);
+    }
+    assert_eq!(stage.take(&[small, small]).await, Taking::Taken);
+    assert!(is_started(&stage.send_within(&[small]).await));
+    assert_eq!(stage.refusal(&[small]).await, Some((0, BEGINNING + WINDOW)));
+    let refused = |wait| Taking::Limited { charge: 0, wait };
+    stage.wait_until((BEGINNING + WINDOW).minus(MS));
+    assert_eq!(stage.take(&[small]).await, refused(MS));
+    stage.clock.advance(MS);
+    assert_eq!(stage.take(&[small]).await, Taking::Taken);
+    assert_eq!(stage.take(&[narrow]).await, refused(WINDOW));
+}
+
+pub async fn of_a_hundred_takings_at_once_three_are_admitted(stage: Stage) {
+    let store = stage.store.clone();
+    let taken = at_once(100, |n| {
+        let store = store.clone();
+        let charges = vec![charge(1, 3, WINDOW), charge(n, 1000, WINDOW)];
+        Box::pin(async move { store.take(charges).await })
+    })
+    .await;
+    let taken = taken.iter().filter(|taking| **taking == Taking::Taken);
+    assert_eq!(taken.count(), 3);
+}
+
 fn set_back(stage: &Stage, span: Duration) {
     let Clock::Manual(at) = &stage.clock else {
         panic!("a stage has a manual clock");

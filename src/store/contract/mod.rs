@@ -8,13 +8,13 @@ mod side_by_side;
 
 use std::{any::Any, num::NonZeroU32, sync::LazyLock, time::Duration};
 
-use super::{Answered, Error, Login, Revoke, Rotated, Sending, Store};
+use super::{Answered, Error, Login, Revoke, Rotated, Sending, Store, Taking};
 use crate::{
     clock::{Clock, Timestamp},
     domain::{
         account::AccountKey,
         otp::{self, Answer, ChallengeId, ClientKey, Length, Nonce, Start, Started, Tag},
-        quota::{Bucket, Charge, Per, Quota},
+        quota::{Bucket, Charge, Quota},
         session::{self, Session, SessionId},
     },
     secret::{Master, Secret, SecretId},
@@ -74,6 +74,8 @@ macro_rules! rules {
             one_send_counts_once_in_a_bucket_that_is_named_twice
             of_a_hundred_sends_at_once_three_are_admitted
             a_clock_that_is_set_back_opens_no_limit
+            what_is_taken_without_a_send_counts_like_one
+            of_a_hundred_takings_at_once_three_are_admitted
 
             a_resend_sends_the_same_code_and_makes_it_live_longer
             a_code_of_an_accepted_secret_is_sent_again_and_another_one_replaced
@@ -142,11 +144,10 @@ pub fn session_id(n: u8) -> SessionId {
     SessionId::new([n; 16])
 }
 
-/// From a bucket that all share.
+/// From the bucket of this name.
 pub fn charge(bucket: u8, max: u32, window: Duration) -> Charge {
     Charge {
         bucket: Bucket([bucket; 16]),
-        per: Per::All,
         quota: Quota {
             max: NonZeroU32::new(max).unwrap(),
             window,
@@ -237,6 +238,11 @@ impl Stage {
             Sending::Started(_) => None,
             Sending::Limited { charge, wait } => Some((charge, self.now() + wait)),
         }
+    }
+
+    /// What becomes of units of these limits alone.
+    pub async fn take(&self, charges: &[Charge]) -> Taking {
+        self.store.take(charges.to_vec()).await.unwrap()
     }
 
     /// The right answer to `started`, by its owner.

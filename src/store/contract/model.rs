@@ -35,6 +35,11 @@ enum Ask {
     List {
         whose: u8,
     },
+    Take {
+        whose: u8,
+        client: u8,
+        limits: u8,
+    },
     Wait(Duration),
 }
 
@@ -101,21 +106,21 @@ fn ask() -> impl Strategy<Value = Ask> {
         1 => (0..3u8, any::<u8>(), 0..3u8)
             .prop_map(|(whose, session, scope)| Ask::Revoke { whose, session, scope }),
         1 => (0..3u8).prop_map(|whose| Ask::List { whose }),
+        2 => (0..3u8, 0..3u8, 0..16u8)
+            .prop_map(|(whose, client, limits)| Ask::Take { whose, client, limits }),
         4 => wait.prop_map(|millis| Ask::Wait(Duration::from_millis(millis))),
     ]
 }
 
 /// The limits that a send meets, chosen by the bits of `which`.
 fn limits(whose: u8, client: u8, which: u8) -> Vec<Charge> {
-    let limit = |per, bucket, max, window| Charge {
-        per,
-        ..charge(bucket, max, window)
-    };
+    let mut of_phone = charge(10 + whose, 3, Duration::from_mins(30));
+    of_phone.bucket = of_phone.bucket.beside(account(whose));
     let all = [
-        limit(Per::Phone, 10 + whose, 3, Duration::from_mins(30)),
-        limit(Per::Ip, 20 + client, 5, Duration::from_mins(10)),
-        limit(Per::Country, 30, 35, Duration::from_hours(24 * 20)),
-        limit(Per::All, 40, 2, Duration::from_secs(1)),
+        of_phone,
+        charge(20 + client, 5, Duration::from_mins(10)),
+        charge(30, 35, Duration::from_hours(24 * 20)),
+        charge(40, 2, Duration::from_secs(1)),
     ];
     let chosen = all.into_iter().enumerate();
     chosen
@@ -185,6 +190,18 @@ impl Model {
                 let expected = self.revoke(whose, which, now);
                 assert_eq!(stage.revoke(account(whose), which).await, expected);
             }
+            Ask::Take {
+                whose,
+                client,
+                limits: which,
+            } => {
+                let charges = limits(whose, client, which);
+                let expected = match self.take(&charges, now) {
+                    Ok(()) => Taking::Taken,
+                    Err((charge, wait)) => Taking::Limited { charge, wait },
+                };
+                assert_eq!(stage.take(&charges).await, expected);
+            }
             Ask::List { whose } => {
                 let expected = self.living(whose, now);
                 let listed = stage.store.sessions(account(whose), SESSION).await.unwrap();
@@ -209,6 +226,15 @@ impl Model {
     }
 
     fn send(&mut self, whose: u8, start: &Start, charges: &[Charge], now: Timestamp) -> Sending {
+        if let Err((charge, wait)) = self.take(charges, now) {
+            return Sending::Limited { charge, wait };
+        }
+        let record = self.codes.entry(whose).or_default();
+        Sending::Started(record.start(start, &OTP, now))
+    }
+
+    /// The charge that refuses and for how long, or an event in each bucket.
+    fn take(&mut self, charges: &[Charge], now: Timestamp) -> Result<(), (usize, Duration)> {
         let mut refused = Vec::new();
         for (charge, Charge { bucket, quota, .. }) in charges.iter().enumerate() {
             let events = self.events.entry(*bucket).or_default();
@@ -224,14 +250,12 @@ impl Model {
         }
         let longest = refused.iter().map(|(_, until)| *until).max();
         if let Some(&(charge, until)) = refused.iter().find(|(_, until)| Some(*until) == longest) {
-            let wait = until.since(now);
-            return Sending::Limited { charge, wait };
+            return Err((charge, until.since(now)));
         }
         for Charge { bucket, .. } in charges {
             self.events.entry(*bucket).or_default().push(now);
         }
-        let record = self.codes.entry(whose).or_default();
-        Sending::Started(record.start(start, &OTP, now))
+        Ok(())
     }
 
     /// An answer by `client`, naming the challenge it knows best or none.

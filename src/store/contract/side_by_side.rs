@@ -37,6 +37,11 @@ enum Ask {
     List {
         whose: u8,
     },
+    Take {
+        whose: u8,
+        client: u8,
+        limits: Vec<Index>,
+    },
     Wait(Duration),
 }
 
@@ -200,33 +205,37 @@ fn ask() -> impl Strategy<Value = Ask> {
         session,
         scope,
     });
+    let take =
+        (whose(), client(), vec(index(), 0..4)).prop_map(|(whose, client, limits)| Ask::Take {
+            whose,
+            client,
+            limits,
+        });
     prop_oneof![
         6 => send,
         8 => answer,
         6 => rotate,
         1 => revoke,
         2 => whose().prop_map(|whose| Ask::List { whose }),
+        3 => take,
         6 => wait.prop_map(|millis| Ask::Wait(Duration::from_millis(millis))),
     ]
 }
 
 /// The limits that there are, of which a send may meet any, also the same one twice.
 fn limits(whose: u8, client: u8) -> Vec<Charge> {
-    let limit = |per, bucket, max, window| Charge {
-        per,
-        ..charge(bucket, max, Duration::from_millis(window))
-    };
+    let limit = |bucket, max, window| charge(bucket, max, Duration::from_millis(window));
     let of_phone = |bucket, max, window| {
-        let charge = limit(Per::Phone, bucket, max, window);
+        let charge = limit(bucket, max, window);
         let bucket = charge.bucket.beside(account(whose));
         Charge { bucket, ..charge }
     };
     vec![
         of_phone(10 + whose, 4, 90_000),
         of_phone(20 + whose, 1, 700),
-        limit(Per::Ip, 30 + client, 2, 4_000),
-        limit(Per::Country, 90, 9, 600_000),
-        limit(Per::All, 91, 40, 86_400_000),
+        limit(30 + client, 2, 4_000),
+        limit(90, 9, 600_000),
+        limit(91, 40, 86_400_000),
     ]
 }
 
@@ -311,6 +320,15 @@ impl Pair {
                 };
                 self.both(|store| store.revoke(account(whose), which, rules.access_ttl))
                     .await;
+            }
+            Ask::Take {
+                whose,
+                client,
+                limits: which,
+            } => {
+                let limits = limits(whose, client);
+                let charges: Vec<_> = which.iter().map(|index| *index.get(&limits)).collect();
+                self.both(|store| store.take(charges.clone())).await;
             }
             Ask::List { whose } => {
                 self.both(|store| store.sessions(account(whose), rules.session))

@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use super::{
     fault::Fault,
     step::Step,
-    verbs::{AnswerChallenge, End, ListSessions, Ready, Rotate, StartChallenge, Verb},
+    verbs::{AnswerChallenge, End, ListSessions, Ready, Rotate, StartChallenge, Take, Verb},
 };
 use crate::store::Error;
 
@@ -25,6 +25,7 @@ pub enum Message {
 #[derive(Debug)]
 pub enum Job {
     StartChallenge(Call<StartChallenge>),
+    Take(Call<Take>),
     AnswerChallenge(Call<AnswerChallenge>),
     Rotate(Call<Rotate>),
     End(Call<End>),
@@ -45,6 +46,7 @@ impl Job {
     pub fn is_awaited(&self) -> bool {
         match self {
             Self::StartChallenge(call) => call.is_awaited(),
+            Self::Take(call) => call.is_awaited(),
             Self::AnswerChallenge(call) => call.is_awaited(),
             Self::Rotate(call) => call.is_awaited(),
             Self::End(call) => call.is_awaited(),
@@ -57,6 +59,7 @@ impl Job {
     pub fn run(&mut self, step: &mut Step<'_>) -> Result<(), Fault> {
         match self {
             Self::StartChallenge(call) => call.run(step),
+            Self::Take(call) => call.run(step),
             Self::AnswerChallenge(call) => call.run(step),
             Self::Rotate(call) => call.run(step),
             Self::End(call) => call.run(step),
@@ -69,6 +72,7 @@ impl Job {
     pub fn answer(self, durable: Result<(), Error>) {
         match self {
             Self::StartChallenge(call) => call.answer(durable),
+            Self::Take(call) => call.answer(durable),
             Self::AnswerChallenge(call) => call.answer(durable),
             Self::Rotate(call) => call.answer(durable),
             Self::End(call) => call.answer(durable),

@@ -19,7 +19,7 @@ use crate::{
         quota::{Charge, Verdict},
         session::{self, Session, SessionId},
     },
-    store::{Answered, Login, Revoke, Rotated, Sending},
+    store::{Answered, Login, Revoke, Rotated, Sending, Taking},
 };
 
 /// One atomic step of the domain.
@@ -41,6 +41,12 @@ pub struct StartChallenge {
     pub start: otp::Start,
     pub charges: Vec<Charge>,
     pub policy: otp::Policy,
+}
+
+/// See [`crate::store::Store::take`].
+#[derive(Debug)]
+pub struct Take {
+    pub charges: Vec<Charge>,
 }
 
 /// See [`crate::store::Store::answer_challenge`].
@@ -91,7 +97,7 @@ impl Verb for StartChallenge {
         step.may_grow()?;
         let admitted = match judge(&self.charges, step)? {
             Ok(admitted) => admitted,
-            Err(limited) => return Ok(limited),
+            Err(Refusal { charge, wait }) => return Ok(Sending::Limited { charge, wait }),
         };
         let started = step.change(self.account, |account, now| {
             account.start(&self.start, &self.policy, now)
@@ -100,6 +106,25 @@ impl Verb for StartChallenge {
             step.windows.take(charge, window, step.now)?;
         }
         Ok(Sending::Started(started))
+    }
+}
+
+impl Verb for Take {
+    type Answer = Taking;
+
+    const QUEUED: fn(Call<Self>) -> Job = Job::Take;
+
+    fn run(&self, step: &mut Step<'_>) -> Result<Taking, Fault> {
+        step.may_grow()?;
+        Ok(match judge(&self.charges, step)? {
+            Ok(admitted) => {
+                for (charge, window) in admitted {
+                    step.windows.take(charge, window, step.now)?;
+                }
+                Taking::Taken
+            }
+            Err(Refusal { charge, wait }) => Taking::Limited { charge, wait },
+        })
     }
 }
 
@@ -167,11 +192,17 @@ impl Verb for Ready {
 /// A charge that is admitted, and the window it is to be taken from.
 type Admitted<'c> = (&'c Charge, Window);
 
+/// A charge that is not admitted, and for how long.
+struct Refusal {
+    charge: usize,
+    wait: Duration,
+}
+
 /// Judges all charges, and takes none. The inner error is the refusal of a limit.
 fn judge<'c>(
     charges: &'c [Charge],
     step: &Step<'_>,
-) -> Result<Result<Vec<Admitted<'c>>, Sending>, Fault> {
+) -> Result<Result<Vec<Admitted<'c>>, Refusal>, Fault> {
     let mut admitted: Vec<Admitted<'c>> = Vec::with_capacity(charges.len());
     let mut longest: Option<(usize, Timestamp)> = None;
     for (index, charge) in charges.iter().enumerate() {
@@ -191,7 +222,7 @@ fn judge<'c>(
     }
     Ok(match longest {
         None => Ok(admitted),
-        Some((charge, until)) => Err(Sending::Limited {
+        Some((charge, until)) => Err(Refusal {
             charge,
             wait: until.since(step.now),
         }),

@@ -9,10 +9,7 @@ use std::fmt::Write;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 
 use super::{Prefix, group::Group};
-use crate::domain::{
-    account::AccountKey,
-    quota::{Bucket, Charge, Per},
-};
+use crate::domain::{account::AccountKey, quota::Bucket};
 
 /// The names of all keys of one installation.
 #[derive(Debug)]
@@ -59,21 +56,14 @@ impl Keys {
         self.key(group_of(account), "s:", &account.0)
     }
 
-    /// The window that a charge on a send to `account` is taken from, which is in [`window_group`].
-    pub fn window(&self, account: AccountKey, charge: &Charge) -> String {
-        self.key(window_group(account, charge), "w:", &charge.bucket.0)
+    /// The window of a bucket.
+    pub fn window(&self, bucket: Bucket) -> String {
+        self.key(window_group(bucket), "w:", &bucket.0)
     }
 
     /// The revoked sessions of a group's accounts.
     pub fn revoked(&self, group: Group) -> String {
         self.key(group, "r", &[])
-    }
-
-    /// The window of a bucket that was copied here: the first byte of its name tells its group,
-    /// whosever it is.
-    pub fn copied_window(&self, bucket: Bucket) -> String {
-        let Bucket([first, ..]) = bucket;
-        self.key(Group::new(first), "w:", &bucket.0)
     }
 
     /// What a key stands for, if it is one of ours.
@@ -132,37 +122,21 @@ pub const fn group_of(account: AccountKey) -> Group {
     Group::new(first)
 }
 
-/// Where the window of a charge on a send to `account` is: beside the account if it is the phone's
-/// own, so that a send that meets no other limit is one step.
-pub const fn window_group(account: AccountKey, charge: &Charge) -> Group {
-    match charge.per {
-        Per::Phone => group_of(account),
-        Per::Ip | Per::Country | Per::All => {
-            let [first, ..] = charge.bucket.0;
-            Group::new(first)
-        }
-    }
+/// Where the window of a bucket is. A phone's own begins as its account does ([`Bucket::beside`]), so
+/// that a send that meets no other limit is one step.
+pub const fn window_group(bucket: Bucket) -> Group {
+    let [first, ..] = bucket.0;
+    Group::new(first)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::HashSet, num::NonZeroU32, time::Duration};
+    use std::collections::HashSet;
 
     use super::*;
-    use crate::domain::quota::Quota;
 
     const ANN: AccountKey = AccountKey([0xaa; 16]);
-
-    fn charge(per: Per) -> Charge {
-        Charge {
-            bucket: Bucket([0x1b; 16]),
-            per,
-            quota: Quota {
-                max: NonZeroU32::MIN,
-                window: Duration::from_secs(1),
-            },
-        }
-    }
+    const BUCKET: Bucket = Bucket([0x1b; 16]);
 
     #[test]
     fn a_key_names_its_group_its_kind_and_what_it_belongs_to() {
@@ -177,26 +151,20 @@ mod tests {
     #[test]
     fn only_the_windows_of_the_phone_lie_beside_the_account() {
         let keys = Keys::new(Prefix::default());
-        let window = |per| keys.window(ANN, &charge(per));
-        assert_eq!(window(Per::Phone), "otp:{aa}w:GxsbGxsbGxsbGxsbGxsbGw");
-        for per in [Per::Ip, Per::Country, Per::All] {
-            assert_eq!(window(per), "otp:{1b}w:GxsbGxsbGxsbGxsbGxsbGw");
-            assert_eq!(window_group(ANN, &charge(per)), Group::new(0x1b));
-        }
+        let beside = BUCKET.beside(ANN);
+        assert_eq!(keys.window(beside), "otp:{aa}w:qhsbGxsbGxsbGxsbGxsbGw");
+        assert_eq!(window_group(beside), group_of(ANN));
+        assert_eq!(keys.window(BUCKET), "otp:{1b}w:GxsbGxsbGxsbGxsbGxsbGw");
+        assert_eq!(window_group(BUCKET), Group::new(0x1b));
     }
 
     #[test]
     fn a_key_is_read_as_it_was_written_and_others_are_none() {
         let keys = Keys::new("shop:".parse().unwrap());
-        let bucket = Bucket([0x1b; 16]);
         for (key, named) in [
             (keys.code(ANN), Some(Named::Code(ANN))),
             (keys.sessions(ANN), Some(Named::Sessions(ANN))),
-            (
-                keys.window(ANN, &charge(Per::All)),
-                Some(Named::Window(bucket)),
-            ),
-            (keys.copied_window(bucket), Some(Named::Window(bucket))),
+            (keys.window(BUCKET), Some(Named::Window(BUCKET))),
             (keys.revoked(group_of(ANN)), None),
             (keys.plate().1, None),
             ("shop:{ab}c:qqqqqqqqqqqqqqqqqqqqqg".to_owned(), None),
@@ -219,7 +187,7 @@ mod tests {
             for key in [
                 keys.code(account),
                 keys.sessions(account),
-                keys.window(account, &charge(Per::Phone)),
+                keys.window(BUCKET.beside(account)),
                 keys.revoked(group),
             ] {
                 assert!(key.starts_with(&format!("otp:{group}")), "{key}");

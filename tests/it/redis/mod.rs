@@ -8,6 +8,8 @@ mod refusing;
 
 mod secrecy;
 
+mod throttle;
+
 mod together;
 
 mod outages;

@@ -29,6 +29,14 @@ fn a_limit_that_says_nothing_is_refused() {
             "1/h burst 1000 per ip",
             "it would take more than \"30d\" to gain such a burst".to_owned(),
         ),
+        (
+            "10/s burst 20 per ip shared",
+            "a shared limit is exact, in any window: it has no burst".to_owned(),
+        ),
+        (
+            "100001/s per ip shared",
+            "a store keeps every request of a shared limit: not more than 100000".to_owned(),
+        ),
     ] {
         check(
             &format!("server.limits.requests = ['{limit}']"),

@@ -154,7 +154,7 @@ impl Export {
 
     async fn windows(&self, group: Group, buckets: &[Bucket]) -> Result<Batch, Error> {
         let keys = &self.servers.keys;
-        let names: Vec<_> = buckets.iter().map(|b| keys.copied_window(*b)).collect();
+        let names: Vec<_> = buckets.iter().map(|b| keys.window(*b)).collect();
         let read = |mut reply: Reply| {
             reply.word()?;
             all(reply, |windows| read_window(windows.list()?))

@@ -154,9 +154,7 @@ impl Import {
         windows: &[(Bucket, &[Timestamp], Timestamp)],
     ) -> Result<(), Error> {
         let keys = &self.servers.keys;
-        let names = windows
-            .iter()
-            .map(|(bucket, ..)| keys.copied_window(*bucket));
+        let names = windows.iter().map(|(bucket, ..)| keys.window(*bucket));
         let args = windows
             .iter()
             .map(|(_, events, dead_at)| window(events, *dead_at));

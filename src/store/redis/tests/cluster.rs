@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use super::{embedded_stage, spec_at, stage_at};
 use crate::{
     clock::Clock,
-    domain::quota::{Charge, Per},
+    domain::quota::Charge,
     store::{
-        Error, Spec, Store,
+        Error, Spec, Store, Taking,
         contract::{self, ANN, BEGINNING, NAMES, OTP, Stage, charge, contract_in_turn, start},
         redis::{group::Group, stage::RedisCluster},
     },
@@ -69,10 +69,8 @@ async fn a_send_asks_each_limit_once_and_the_account_twice_at_most() {
     let cluster = RedisCluster::start();
     let stage = stage_with(&cluster, Duration::from_secs(10)).await;
     let limits = one_on_each(&cluster, 9);
-    let own = Charge {
-        per: Per::Phone,
-        ..charge(0x77, 9, Duration::from_mins(30))
-    };
+    let mut own = charge(0x77, 9, Duration::from_mins(30));
+    own.bucket = own.bucket.beside(ANN);
     // Every script is loaded by now, on every server.
     let [first, second, third] = limits;
     assert!(stage.refusal(&[first, second, third, own]).await.is_none());
@@ -86,6 +84,39 @@ async fn a_send_asks_each_limit_once_and_the_account_twice_at_most() {
         assert!(stage.refusal(&charges).await.is_none());
         assert_eq!(runs(&cluster) - before, expected, "{charges:?}");
     }
+}
+
+#[tokio::test]
+async fn a_taking_asks_each_server_once_and_gives_back_only_where_another_one_refuses() {
+    let cluster = RedisCluster::start();
+    let stage = stage_with(&cluster, Duration::from_secs(10)).await;
+    let [first, second, third] = one_on_each(&cluster, 9);
+    let narrow = Charge {
+        quota: charge(0, 1, Duration::from_mins(30)).quota,
+        ..third
+    };
+    assert_eq!(stage.take(&[first, second, narrow]).await, Taking::Taken);
+    // The second loads what gives back.
+    let refused = Taking::Limited {
+        charge: 2,
+        wait: Duration::from_mins(30),
+    };
+    assert_eq!(stage.take(&[first, second, narrow]).await, refused);
+    for (charges, expected) in [
+        (vec![first], 1),
+        (vec![first, first], 1),
+        (vec![first, second], 2),
+        (vec![first, second, narrow], 5),
+    ] {
+        let before = runs(&cluster);
+        stage.take(&charges).await;
+        assert_eq!(runs(&cluster) - before, expected, "{charges:?}");
+    }
+    // What was refused has taken nothing for good.
+    for _ in 0..7 {
+        assert_eq!(stage.take(&[second]).await, Taking::Taken);
+    }
+    assert_ne!(stage.take(&[second]).await, Taking::Taken);
 }
 
 /// Whichever server it is that falls silent: the answer comes in time, and the limits on the others

@@ -5,7 +5,6 @@ use std::{collections::HashSet, io::Write, net::TcpStream, sync::Arc, time::Dura
 use super::{RedisServer, keys_of, spec_at, stage_on};
 use crate::{
     clock::{Clock, Timestamp},
-    domain::quota::{Charge, Per},
     store::{
         Answered, Revoke, Rotated, Sending, Store,
         contract::{
@@ -116,15 +115,8 @@ async fn the_time_is_the_servers() {
 #[tokio::test]
 async fn whatever_is_kept_will_be_forgotten() {
     let (server, one, _other) = gateways().await;
-    let limits = [
-        (Per::Phone, 1, 3, 30),
-        (Per::Ip, 2, 20, 60),
-        (Per::All, 3, 1000, 24 * 60),
-    ]
-    .map(|(per, bucket, max, minutes)| Charge {
-        per,
-        ..charge(bucket, max, Duration::from_mins(minutes))
-    });
+    let limits = [(1, 3, 30), (2, 20, 60), (3, 1000, 24 * 60)]
+        .map(|(bucket, max, minutes)| charge(bucket, max, Duration::from_mins(minutes)));
     let id = logged_in(&one).await;
     let sent = one.start_challenge(ANN, start(1, 2), limits.to_vec(), *OTP);
     sent.await.unwrap();
@@ -168,16 +160,13 @@ async fn every_verb_is_one_round_trip() {
     do_everything(&store, &line).await;
     let before = line.count("EVALSHA");
     let asked = do_everything(&store, &line).await;
-    assert_eq!(asked, [1, 2, 3, 4, 5, 6].map(|nth| before + nth));
+    assert_eq!(asked, [1, 2, 3, 4, 5, 6, 7].map(|nth| before + nth));
 }
 
 /// Uses every verb, and looks after each how often the server has been asked.
-async fn do_everything(store: &Store, line: &Cutter) -> [usize; 6] {
+async fn do_everything(store: &Store, line: &Cutter) -> [usize; 7] {
     let asked = || line.count("EVALSHA");
-    let limits = [Per::Phone, Per::Ip, Per::Country, Per::All].map(|per| Charge {
-        per,
-        ..charge(per as u8, 9, Duration::from_mins(30))
-    });
+    let limits = [0, 1, 2, 3].map(|bucket| charge(bucket, 9, Duration::from_mins(30)));
     let sent = store.start_challenge(ANN, start(1, 1), limits.to_vec(), *OTP);
     let Sending::Started(started) = sent.await.unwrap() else {
         panic!("limited");
@@ -196,7 +185,9 @@ async fn do_everything(store: &Store, line: &Cutter) -> [usize; 6] {
     store.sessions(ANN, SESSION).await.unwrap();
     let listed = asked();
     store.revoke(ANN, Revoke::All, ACCESS_TTL).await.unwrap();
-    [sent, refused, opened, rotated, listed, asked()]
+    let revoked = asked();
+    store.take(limits.to_vec()).await.unwrap();
+    [sent, refused, opened, rotated, listed, revoked, asked()]
 }
 
 /// What other gateways hear, and what those read that come late.

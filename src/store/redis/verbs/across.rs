@@ -23,7 +23,8 @@ use crate::store::{
 };
 
 /// What a server said that was asked ahead.
-enum Ahead {
+#[derive(Debug)]
+pub enum Ahead {
     /// It admits the send. What it took from each window is kept under these moments.
     Reserved(Vec<u64>),
     /// It refuses.
@@ -48,7 +49,7 @@ impl Redis {
 
         let sending = match refusal([&looked].into_iter().chain(&reserved)) {
             None => self.in_a_round(self.start(send, own)).await,
-            Some(refused) => refused,
+            Some(refused) => refused.map(|(charge, wait)| Sending::Limited { charge, wait }),
         };
         if !matches!(sending, Ok(Sending::Started(_))) {
             self.give_back(others.iter().zip(&reserved)).await;
@@ -71,7 +72,7 @@ impl Redis {
     }
 
     /// Takes from limits on another server.
-    async fn reserve(&self, share: &Share) -> Result<Ahead, Error> {
+    pub async fn reserve(&self, share: &Share) -> Result<Ahead, Error> {
         let run = Run {
             script: &scripts::RESERVE,
             group: share.group,
@@ -82,7 +83,7 @@ impl Redis {
     }
 
     /// Gives back what was taken. Where that fails it is lost, which is said in the head of this file.
-    async fn give_back<'a>(
+    pub async fn give_back<'a>(
         &self,
         reserved: impl Iterator<Item = (&'a Share, &'a Result<Ahead, Error>)>,
     ) {
@@ -92,7 +93,7 @@ impl Redis {
         });
         for cancelled in join_all(taken).await {
             if let Err(error) = cancelled {
-                tracing::warn!(%error, "a limit still counts a message that was not sent");
+                tracing::warn!(%error, "a limit still counts what came to nothing");
             }
         }
     }
@@ -112,7 +113,7 @@ impl Redis {
         .await
     }
 
-    async fn in_a_round<T>(
+    pub async fn in_a_round<T>(
         &self,
         step: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
@@ -121,11 +122,11 @@ impl Redis {
     }
 }
 
-/// Why there is nothing to be begun, if so: a server that did not answer, or else the limit with
+/// Why there is nothing to be begun, if so: a server that did not answer, or else the charge with
 /// the longest wait, and of several such the first.
-fn refusal<'a>(
+pub fn refusal<'a>(
     asked: impl Iterator<Item = &'a Result<Ahead, Error>>,
-) -> Option<Result<Sending, Error>> {
+) -> Option<Result<(usize, Duration), Error>> {
     let mut longest = None;
     for ahead in asked {
         match ahead {
@@ -136,7 +137,7 @@ fn refusal<'a>(
             Err(error) => return Some(Err(error.clone())),
         }
     }
-    longest.map(|(wait, Reverse(charge))| Ok(Sending::Limited { charge, wait }))
+    longest.map(|(wait, Reverse(charge))| Ok((charge, wait)))
 }
 
 fn read(mut reply: Reply, share: &Share) -> Result<Ahead, Nonsense> {

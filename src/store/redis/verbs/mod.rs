@@ -7,6 +7,7 @@ mod ready;
 mod revoke;
 mod rotate;
 mod start;
+mod take;
 
 pub use self::ready::{FORM, Plate, UNFINISHED};
 

@@ -57,7 +57,7 @@ impl Redis {
             start,
             policy,
         };
-        let (own, others) = self.shares(account, &charges);
+        let (own, others) = self.shares(group_of(account), &charges);
         if others.is_empty() {
             self.start(&send, &own).await
         } else {
@@ -97,9 +97,9 @@ impl Redis {
         self.run(run, |reply| read(reply, own)).await
     }
 
-    /// Who judges which charge: the script on the account as many as it can reach.
-    fn shares(&self, account: AccountKey, charges: &[Charge]) -> (Share, Vec<Share>) {
-        let mut own = Share::new(group_of(account));
+    /// Who judges which charge: the script on `group` as many as it can reach.
+    pub fn shares(&self, group: Group, charges: &[Charge]) -> (Share, Vec<Share>) {
+        let mut own = Share::new(group);
         let mut others: Vec<Share> = Vec::new();
         for (place, charge) in charges.iter().enumerate() {
             // Two equal limits share a window; one send is one event in it.
@@ -107,8 +107,8 @@ impl Redis {
             if earlier.any(|other| other.bucket == charge.bucket) {
                 continue;
             }
-            let window = self.shared.keys.window(account, charge);
-            let group = window_group(account, charge);
+            let window = self.shared.keys.window(charge.bucket);
+            let group = window_group(charge.bucket);
             if group == own.group || self.link.is_one_server() {
                 own.add(place, charge, window);
             } else if let Some(share) = others.iter_mut().find(|share| share.group == group) {
