@@ -29,7 +29,7 @@ use crate::{
     net::{
         self,
         listen::{Entrance, Listener},
-        peer::TrustedProxies,
+        peer::{Dialect, TrustedProxies},
         proxy_protocol::Preamble,
     },
     observe::{access, log},
@@ -86,6 +86,7 @@ pub fn server(section: &Section<'_>, listen: Option<SocketAddr>) -> Result<Serve
     let kept_in = data_dir.as_deref().unwrap_or(Path::new(""));
     let secret = secrets(section, kept_in);
     let trusted: Result<Vec<IpNet>, _> = section.read("trusted_proxies", "[]");
+    let dialect = section.read("forwarded", r#""x-forwarded-for""#);
     let workers = section.read_within("workers", "0", 0..=1024);
     let access_log = section.read("access_log", "true");
     let limits = limits(&section.section("limits"));
@@ -105,7 +106,7 @@ pub fn server(section: &Section<'_>, listen: Option<SocketAddr>) -> Result<Serve
         public_url: public_url?,
         secret: secret?,
         data_dir: data_dir?,
-        trusted_proxies: Arc::new(TrustedProxies::new(trusted)),
+        trusted_proxies: Arc::new(TrustedProxies::new(trusted).speaking(dialect?)),
         workers: NonZeroUsize::new(workers?),
         access_log: access_log?,
         limits: limits?,
@@ -213,6 +214,18 @@ impl Text for Mode {
         match text {
             "development" => Some(Self::Development),
             "production" => Some(Self::Production),
+            _ => None,
+        }
+    }
+}
+
+impl Text for Dialect {
+    const EXPECTED: &'static str = "\"x-forwarded-for\" or \"forwarded\"";
+
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "x-forwarded-for" => Some(Self::XForwarded),
+            "forwarded" => Some(Self::Forwarded),
             _ => None,
         }
     }

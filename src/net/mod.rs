@@ -20,6 +20,7 @@ pub mod warden;
 
 pub mod bearer;
 pub mod cookies;
+pub mod forwarded;
 pub mod hop_by_hop;
 pub mod origin;
 pub mod page_view;

@@ -39,7 +39,21 @@ pub struct Peer {
 
 /// The networks of proxies whose word about their clients is taken.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TrustedProxies(Vec<IpNet>);
+pub struct TrustedProxies {
+    networks: Vec<IpNet>,
+    dialect: Dialect,
+}
+
+/// How they give it. Only one way is listened to: a proxy that writes one of them passes the other on as
+/// a client has forged it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dialect {
+    /// In `X-Forwarded-For`, `-Proto` and `-Host`.
+    #[default]
+    XForwarded,
+    /// In `Forwarded` (RFC 7239).
+    Forwarded,
+}
 
 impl Scheme {
     /// As it is written in `X-Forwarded-Proto` and in URLs.
@@ -90,17 +104,31 @@ impl Peer {
 impl TrustedProxies {
     /// Trusts these networks and nobody else.
     pub fn new(networks: Vec<IpNet>) -> Self {
-        Self(networks.into_iter().map(canonical).collect())
+        Self {
+            networks: networks.into_iter().map(canonical).collect(),
+            dialect: Dialect::default(),
+        }
+    }
+
+    /// The same, whose word is given in this way.
+    #[must_use]
+    pub fn speaking(self, dialect: Dialect) -> Self {
+        Self { dialect, ..self }
+    }
+
+    /// How they give their word.
+    pub const fn dialect(&self) -> Dialect {
+        self.dialect
     }
 
     /// Whether `ip` may speak for others.
     pub fn contains(&self, ip: IpAddr) -> bool {
-        self.0.iter().any(|network| network.contains(&ip))
+        self.networks.iter().any(|network| network.contains(&ip))
     }
 
     /// Whether anybody is trusted.
     pub const fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.networks.is_empty()
     }
 
     /// The client that a chain of forwarders speaks of, read from the right (RFC 7239 §7.4): the

@@ -82,6 +82,61 @@ async fn what_a_trusted_proxy_says_goes_on_to_the_app() {
 }
 
 #[tokio::test]
+async fn where_proxies_speak_the_standard_nothing_else_is_believed() {
+    let stage = Stage::with(&[OPEN, TRUSTING, "server.forwarded = \"forwarded\""]).await;
+    let answer = stage
+        .get("/")
+        .header("host", "inner.test")
+        .header(
+            "forwarded",
+            "for=192.0.2.66;host=evil.test, for=\"[2001:db8::9]:1\";proto=https;host=a.test",
+        )
+        .header("forwarded", "for=10.1.1.1;proto=http")
+        .header("x-forwarded-for", "192.0.2.66")
+        .header("x-forwarded-host", "evil.test")
+        .header("x-forwarded-proto", "http")
+        .header("x-forwarded-prefix", "/evil")
+        .header("x-real-ip", "192.0.2.66")
+        .send()
+        .await;
+    let seen = answer.json();
+    let chain = told(&seen, "x-forwarded-for");
+    assert_eq!(chain, ["2001:db8::9, 10.1.1.1, 127.0.0.1"]);
+    assert_eq!(told(&seen, "x-forwarded-proto"), ["https"]);
+    assert_eq!(told(&seen, "x-forwarded-host"), ["a.test"]);
+    for forged in ["192.0.2", "evil", "\"forwarded\""] {
+        assert!(!seen.to_string().contains(forged), "{forged}: {seen}");
+    }
+    let id = answer.header("x-request-id").to_owned();
+    let line = stage.access_log.line(|line| line.contains(&id)).await;
+    assert!(line.contains(" client=2001:db8::9 "), "{line}");
+}
+
+#[tokio::test]
+async fn mapped_addresses_are_the_ones_they_stand_for_wherever_they_are_written() {
+    let trusting = "server.trusted_proxies = [\"::ffff:127.0.0.0/104\", \"::ffff:10.0.0.0/104\"]";
+    for (dialect, header, chain) in [
+        (
+            "x-forwarded-for",
+            "x-forwarded-for",
+            "::ffff:203.0.113.9, ::ffff:10.0.0.7",
+        ),
+        (
+            "forwarded",
+            "forwarded",
+            "for=\"[::ffff:203.0.113.9]\", for=\"[::ffff:10.0.0.7]\"",
+        ),
+    ] {
+        let dialect = format!("server.forwarded = \"{dialect}\"");
+        let stage = Stage::with(&[OPEN, trusting, &dialect]).await;
+        let answer = stage.get("/").header(header, chain).send().await;
+        let id = answer.header("x-request-id").to_owned();
+        let line = stage.access_log.line(|line| line.contains(&id)).await;
+        assert!(line.contains(" client=203.0.113.9 "), "{line}");
+    }
+}
+
+#[tokio::test]
 async fn every_request_has_an_id_of_its_own_at_the_app_and_at_the_client() {
     let stage = Stage::with(&[OPEN]).await;
     let mut wire = Wire::to(stage.address).await;

@@ -1,6 +1,7 @@
 //! Who clients are said to be: what it means, and the exact words for what would let nobody in.
 
 use super::{problems::check, *};
+use crate::net::peer::Dialect;
 
 #[test]
 fn an_address_says_whether_connections_begin_with_who_the_client_is() {
@@ -46,5 +47,20 @@ fn where_only_trusted_proxies_may_come_somebody_must_be_trusted() {
         "[server]\nlisten = '127.0.0.1:80 proxy_protocol'\n",
         "gateway.toml:1:1: server.trusted_proxies: nobody may speak the PROXY protocol at \
          127.0.0.1:80\n  help: `trusted_proxies = [\"10.0.0.0/8\"]` names who may come there",
+    );
+}
+
+#[test]
+fn proxies_give_their_word_in_one_way() {
+    let dialect = |text: &str| config(text).live.trusted_proxies.dialect();
+    assert_eq!(dialect(""), Dialect::XForwarded);
+    assert_eq!(
+        dialect("server.forwarded = 'forwarded'"),
+        Dialect::Forwarded
+    );
+    check(
+        "server.forwarded = 'both'",
+        "gateway.toml:1:20: server.forwarded: expected \"x-forwarded-for\" or \"forwarded\", \
+         found \"both\"",
     );
 }
