@@ -30,7 +30,7 @@ use tower::{ServiceBuilder, ServiceExt};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
-    let console = Sms::Console(Console::new(Box::new(io::stdout())));
+    let console = Sms::console(Console::new(Box::new(io::stdout())));
     // In earnest: 32 random bytes that stay the same over restarts and instances.
     let app = app(console, &Secret::new([7; 32])).await?;
     axum::serve(

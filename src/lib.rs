@@ -56,7 +56,9 @@
 //! # Life of a code
 //!
 //! `auth` reads and checks, `domain::account` decides, `store` makes the decision atomic and durable,
-//! `sms` carries the message. A code is never stored: the store holds a random nonce, from which the
+//! `sms` carries the message: `sms::wording` has written it in the language of whoever asked, and what a
+//! provider answers becomes one of the classes of `sms::error`, which say whether another one may try.
+//! A code is never stored: the store holds a random nonce, from which the
 //! code follows with a key derived from the master secret, and a keyed tag of the code, against which
 //! answers are compared. A phone number has one live code; every caller who asked for it has a
 //! challenge of its own on it, so that nobody's wrong answers burn somebody else's.

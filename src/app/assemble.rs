@@ -30,7 +30,7 @@ use crate::{
         readings::{Kind, Reading},
     },
     proxy::{self, Server, UpstreamSpec},
-    sms::{self, Sms, console::Console, outbox::Outbox},
+    sms::{Sms, outbox::Outbox},
     store::{
         Store,
         revocations::{Freshness, Revocations},
@@ -69,9 +69,7 @@ pub async fn assemble(
     let metrics = Metrics::new();
     let tokens = Tokens::new(live.tokens.clone(), &masters, Arc::clone(keys.keys()))
         .watched_by(keys.lookout().clone());
-    let sms = match live.sms {
-        sms::Provider::Console => Sms::Console(Console::new(console)),
-    };
+    let sms = Sms::open(&live.sms, console, &clock)?;
     let (outbox, sending) = Outbox::new(sms, OUTBOX, metrics.clone());
     let auth = AuthService::new(Parts {
         spec: Arc::clone(&live.auth),

@@ -23,6 +23,10 @@ mod copy;
 
 pub use copy::{Copied, CopyError, How, Moving, copy};
 
+mod trial;
+
+pub use trial::Trial;
+
 use std::{
     io::{self, Write},
     net::{SocketAddr, TcpListener as StdListener},
@@ -43,6 +47,7 @@ use crate::{
         listen::{Listener, bind},
         tls,
     },
+    sms::http::Untrusted,
     store,
     token::KeysError,
 };
@@ -96,6 +101,9 @@ pub enum Error {
     /// Certificates or what belongs to them cannot be used; never empty.
     #[error("{}", joined(.0))]
     Tls(Vec<tls::Error>),
+    /// Providers cannot be reached safely.
+    #[error("messages cannot be sent: {0}")]
+    Sms(#[from] Untrusted),
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] store::OpenError),

@@ -18,7 +18,7 @@ use crate::{
     net::listen::Entrance,
     observe::log,
     proxy::Server,
-    sms,
+    sms::{self, ProviderSpec},
 };
 
 /// How often the end of the gateway is looked for when nobody asked for it.
@@ -70,7 +70,7 @@ async fn wait(app: &App, terminate: &mut Signal, interrupt: &mut Signal) {
 /// What a person who starts the gateway wants to know at once.
 struct Greeting {
     format: log::Format,
-    codes: &'static str,
+    codes: String,
     development: Vec<&'static str>,
     apps: Vec<String>,
     login: String,
@@ -81,9 +81,7 @@ impl Greeting {
         let live = &config.live;
         Self {
             format: config.fixed.log.format,
-            codes: match live.sms {
-                sms::Provider::Console => "printed here, on the console; nobody gets a message",
-            },
+            codes: codes(&live.sms),
             development: for_development(config),
             apps: live.upstreams.iter().map(ToString::to_string).collect(),
             login: format!("{}/login", live.auth.base),
@@ -130,6 +128,15 @@ impl Greeting {
     }
 }
 
+/// What becomes of them.
+fn codes(spec: &sms::Spec) -> String {
+    if *spec.providers == [ProviderSpec::Console] {
+        return "printed here, on the console; nobody gets a message".to_owned();
+    }
+    let names: Vec<_> = spec.providers.iter().map(ProviderSpec::name).collect();
+    format!("sent by {}", names.join(", then "))
+}
+
 /// What is convenient on a developer's machine and nowhere else.
 fn for_development(config: &Config) -> Vec<&'static str> {
     let Config { fixed, live } = config;
@@ -141,9 +148,8 @@ fn for_development(config: &Config) -> Vec<&'static str> {
         MasterSecret::Kept { .. } => Some("a secret that the first run made"),
         MasterSecret::Given(_) => None,
     };
-    let codes = match live.sms {
-        sms::Provider::Console => Some("codes on the console"),
-    };
+    let console = live.sms.providers.contains(&ProviderSpec::Console);
+    let codes = console.then_some("codes on the console");
     [codes, secret, demo.then_some("the demo app")]
         .into_iter()
         .flatten()

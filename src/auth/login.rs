@@ -14,7 +14,7 @@ use crate::{
         page::{self, CodeForm, NumberForm},
         refresh,
         return_to::ReturnTo,
-        send_otp,
+        send_otp::{self, Wish},
         verify_otp::{self, Attempt, MAX_DEVICE_INFO},
         wire::{self, Fields, Reply, Wrong},
     },
@@ -110,7 +110,8 @@ impl<'a> Visit<'a> {
     }
 
     async fn send(mut self, phone: &Phone) -> Reply {
-        match send_otp::send(self.desk, self.call, phone).await {
+        let wish = Wish::new(phone.clone(), self.desk.spec());
+        match send_otp::send(self.desk, self.call, &wish).await {
             Ok(sent) => {
                 self.challenge = sent.challenge.to_string();
                 page::reply(StatusCode::OK, self.code_form(phone, None))

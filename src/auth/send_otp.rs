@@ -1,11 +1,12 @@
 //! `POST send-otp`: a code is sent to a phone; knows nothing of what the code will be used for.
 //!
 //! Every number that may be written to takes the same way and the same time: the message is queued,
-//! not sent, and a test number differs only in that its place in the queue is given back.
+//! not sent, and a test number differs only in that its place in the queue is given back. That it is
+//! one is told to nobody: whoever asks from elsewhere than its networks gets the same answer.
 
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{StatusCode, header};
 use serde_json::json;
 
 use crate::{
@@ -21,7 +22,10 @@ use crate::{
     },
     observe::{audit::Event, metrics::Send},
     reject::{self, Reject},
-    sms::{Message, outbox::Permit},
+    sms::{
+        Channel, Message, MessageId,
+        wording::{Hints, Locale},
+    },
     store::Sending,
 };
 
@@ -34,18 +38,29 @@ pub struct Sent {
     pub expires_in: Duration,
 }
 
+/// What is asked for.
+#[derive(Debug)]
+pub struct Wish {
+    /// Whom a code is to reach.
+    pub phone: Phone,
+    /// By which way.
+    pub channel: Channel,
+    /// In which language, if that is said.
+    pub locale: Option<Locale>,
+}
+
 /// Answers a request for a code.
 pub async fn answer(desk: &Desk, call: &Call, fields: Fields) -> Result<Reply, Reject> {
-    let phone = read(fields, desk.spec())?;
-    let sent = send(desk, call, &phone).await?;
+    let wish = read(fields, desk.spec())?;
+    let sent = send(desk, call, &wish).await?;
     wire::json(
         StatusCode::OK,
         &json!({
             "challenge_id": sent.challenge.to_string(),
             "expires_in": sent.expires_in.as_secs(),
             "resend_in": desk.spec().resend_in.as_secs(),
-            "channel": "sms",
-            "mobile_number": phone.masked(),
+            "channel": wish.channel.as_str(),
+            "mobile_number": wish.phone.masked(),
         }),
     )
 }
@@ -62,9 +77,20 @@ pub fn phone(fields: &mut Fields, spec: &Spec) -> Option<Phone> {
     fields.parsed("mobile_number", Phone::parse(&text, country))
 }
 
-/// Starts or continues a challenge for `phone`, and queues its code.
-pub async fn send(desk: &Desk, call: &Call, phone: &Phone) -> Result<Sent, Reject> {
-    let spec = desk.spec();
+impl Wish {
+    /// A code for `phone` by the way that is chosen when nobody chooses.
+    pub fn new(phone: Phone, spec: &Spec) -> Self {
+        Self {
+            phone,
+            channel: spec.channel(),
+            locale: None,
+        }
+    }
+}
+
+/// Starts or continues a challenge for a phone, and queues its code.
+pub async fn send(desk: &Desk, call: &Call, wish: &Wish) -> Result<Sent, Reject> {
+    let (spec, phone) = (desk.spec(), &wish.phone);
     if !spec.countries.include(phone.calling_code()) {
         return Err(Reject::new(
             reject::Code::CountryNotAllowed,
@@ -81,25 +107,40 @@ pub async fn send(desk: &Desk, call: &Call, phone: &Phone) -> Result<Sent, Rejec
         challenge: started.id,
         expires_in: started.expires_at.since(started.sent_at),
     };
-    if spec.test_code(phone, call.now).is_some() {
-        call.audit(Event::TestNumberUsed, Some(phone), None);
+    if let Some(test) = spec.test_number(phone, call.now) {
+        call.audit(test.event(call.client.ip), Some(phone), None);
         desk.parts.metrics.otp_send(Send::TestNumber);
     } else {
-        queue(permit, spec, phone, code, sent.expires_in);
+        permit.send(message(desk, call, wish, code, sent.expires_in)?);
         call.audit(Event::OtpSent, Some(phone), None);
         desk.parts.metrics.otp_send(Send::Sent);
     }
     Ok(sent)
 }
 
-fn read(mut fields: Fields, spec: &Spec) -> Result<Phone, Wrong> {
+fn read(mut fields: Fields, spec: &Spec) -> Result<Wish, Wrong> {
     let phone = phone(&mut fields, spec);
-    if fields.optional("channel").is_some_and(|name| name != "sms") {
-        fields.refuse("channel", "must be sms");
+    let channel = channel(&mut fields, spec);
+    // A language that nobody knows is no reason not to send.
+    let locale = fields.optional("locale");
+    let locale = locale.and_then(|text| text.parse().ok());
+    fields.finish(phone.zip(channel).map(|(phone, channel)| Wish {
+        phone,
+        channel,
+        locale,
+    }))
+}
+
+fn channel(fields: &mut Fields, spec: &Spec) -> Option<Channel> {
+    let Some(name) = fields.optional("channel") else {
+        return Some(spec.channel());
+    };
+    let known = spec.channels.iter().find(|known| known.as_str() == name);
+    if known.is_none() {
+        let names: Vec<_> = spec.channels.iter().map(|known| known.as_str()).collect();
+        fields.refuse("channel", format!("must be {}", names.join(" or ")));
     }
-    // Messages have one language so far; the field is there so that clients can name theirs.
-    drop(fields.optional("locale"));
-    fields.finish(phone)
+    known.copied()
 }
 
 /// The one step in the store: all limits admit it and the challenge stands, or nothing happened.
@@ -108,7 +149,8 @@ async fn start(desk: &Desk, call: &Call, phone: &Phone) -> Result<otp::Started, 
     let current = masters.current();
     let nonce = Nonce(chance::bytes()?);
     let drawn = derive::code(current, nonce, spec.otp.length).ok_or_else(underivable)?;
-    let code = spec.test_code(phone, call.now).unwrap_or(&drawn);
+    let test = spec.test_number(phone, call.now);
+    let code = test.map_or(&drawn, |test| &test.code);
     let start = otp::Start {
         id: ChallengeId::new(chance::bytes()?),
         client: derive::client_key(masters, &call.client),
@@ -147,37 +189,35 @@ fn limited(desk: &Desk, call: &Call, phone: &Phone, at: usize, wait: Duration) -
     Reject::rate_limited(policy, quota.max.get(), quota.window, wait)
 }
 
-fn queue(permit: Permit, spec: &Spec, phone: &Phone, code: Code, expires_in: Duration) {
-    permit.send(Message {
-        to: phone.clone(),
-        text: text(spec, &code, expires_in),
-        code,
+/// What is sent, in the language of whoever asks.
+fn message(
+    desk: &Desk,
+    call: &Call,
+    wish: &Wish,
+    code: Code,
+    valid_for: Duration,
+) -> Result<Message, Reject> {
+    let wording = &desk.spec().wording;
+    let chosen = wording.choose(Hints {
+        locale: wish.locale.as_ref(),
+        accept_language: call.header(&header::ACCEPT_LANGUAGE),
+        country: wish.phone.calling_code(),
     });
-}
-
-/// Fills in the template in one pass, so that nothing that is filled in is filled in once more.
-fn text(spec: &Spec, code: &Code, expires_in: Duration) -> String {
-    // Rounded down: a person told "5 minutes" must have them.
-    let minutes = (expires_in.as_secs() / 60).max(1).to_string();
-    let words = [
-        ("{code}", code.reveal()),
-        ("{minutes}", &minutes),
-        ("{sender}", &spec.sender),
-    ];
-    let mut text = String::with_capacity(spec.message.len() + 16);
-    let mut rest = spec.message.as_str();
-    while let Some(brace) = rest.find('{') {
-        let (before, from_brace) = rest.split_at(brace);
-        text.push_str(before);
-        let found = words
-            .iter()
-            .find_map(|(name, word)| Some((*word, from_brace.strip_prefix(name)?)));
-        let (word, after) = found.unwrap_or_else(|| from_brace.split_at(1));
-        text.push_str(word);
-        rest = after;
-    }
-    text.push_str(rest);
-    text
+    let chosen = chosen.ok_or_else(|| {
+        Reject::new(
+            reject::Code::Internal,
+            "There is no text to send a code in.",
+        )
+    })?;
+    Ok(Message {
+        id: MessageId::new(chance::bytes()?),
+        to: wish.phone.clone(),
+        channel: wish.channel,
+        locale: chosen.locale.clone(),
+        text: wording.write(chosen, wish.channel, &code, valid_for),
+        code,
+        valid_for,
+    })
 }
 
 /// The store sends no code again whose secret we do not know, so only luck beyond words or another
@@ -185,32 +225,4 @@ fn text(spec: &Spec, code: &Code, expires_in: Duration) -> String {
 fn underivable() -> Reject {
     tracing::error!("the code of a challenge cannot be derived");
     Reject::new(reject::Code::Internal, "The code cannot be made.")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::auth::tests::stage;
-    use crate::domain::otp::Length;
-
-    #[test]
-    fn a_message_is_filled_in_once() {
-        let code = Code::parse("042137", Length::new(6).unwrap()).unwrap();
-        let of = |message: &str, sender: &str, secs| {
-            let spec = Spec {
-                message: message.to_owned(),
-                sender: sender.to_owned(),
-                ..stage::spec()
-            };
-            text(&spec, &code, Duration::from_secs(secs))
-        };
-        assert_eq!(
-            of("{sender}: {code}, {minutes} min. {code}", "Shop", 300),
-            "Shop: 042137, 5 min. 042137"
-        );
-        assert_eq!(of("{sender}", "{code}", 300), "{code}");
-        assert_eq!(of("{{code}} {x} {", "Shop", 300), "{042137} {x} {");
-        assert_eq!(of("{minutes}", "", 299), "4");
-        assert_eq!(of("{minutes}", "", 20), "1");
-    }
 }

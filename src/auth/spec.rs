@@ -1,6 +1,8 @@
 //! What the auth service goes by; knows nothing of where these settings are written down.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
+
+use ipnet::IpNet;
 
 use crate::{
     clock::Timestamp,
@@ -11,6 +13,8 @@ use crate::{
         session,
     },
     net::cookies::CookieSecure,
+    observe::audit::Event,
+    sms::{Channel, wording::Wording},
     store::revocations::OnOutage,
 };
 
@@ -42,10 +46,10 @@ pub struct Spec {
     /// The address under which browsers know the gateway, such as `https://example.com`; without
     /// it, the one they asked for.
     pub public_url: Option<String>,
-    /// The text of a message, with `{code}`, `{minutes}` and `{sender}` in it.
-    pub message: String,
-    /// Who the message says it is from.
-    pub sender: String,
+    /// What messages say.
+    pub wording: Wording,
+    /// How codes may travel; the first is for those who ask for none.
+    pub channels: Vec<Channel>,
     /// Numbers with a code of their own, to which nothing is sent.
     pub test_numbers: Vec<TestNumber>,
     /// Bytes that a request body may have.
@@ -81,6 +85,8 @@ pub struct TestNumber {
     pub code: Code,
     /// From when on it is a number like any other.
     pub until: Timestamp,
+    /// From where its code is accepted; from everywhere when there are none.
+    pub networks: Vec<IpNet>,
 }
 
 impl Spec {
@@ -97,12 +103,31 @@ impl Spec {
             .find(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
-    /// The fixed code of `phone`, if it is a test number at `now`.
-    pub(super) fn test_code(&self, phone: &Phone, now: Timestamp) -> Option<&Code> {
-        self.test_numbers
-            .iter()
-            .find(|test| test.phone == *phone && now < test.until)
-            .map(|test| &test.code)
+    /// How a code travels when nobody says how.
+    pub(super) fn channel(&self) -> Channel {
+        self.channels.first().copied().unwrap_or(Channel::Sms)
+    }
+
+    /// What `phone` is at `now`, if it is a test number: nothing is sent to it then, whoever asks.
+    pub(super) fn test_number(&self, phone: &Phone, now: Timestamp) -> Option<&TestNumber> {
+        let mut numbers = self.test_numbers.iter();
+        numbers.find(|test| test.phone == *phone && now < test.until)
+    }
+}
+
+impl TestNumber {
+    /// Whether its code is accepted from `ip`.
+    pub fn admits(&self, ip: IpAddr) -> bool {
+        self.networks.is_empty() || self.networks.iter().any(|net| net.contains(&ip))
+    }
+
+    /// What the audit log calls its use from `ip`.
+    pub(super) fn event(&self, ip: IpAddr) -> Event {
+        if self.admits(ip) {
+            Event::TestNumberUsed
+        } else {
+            Event::TestNumberElsewhere
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
         wire::{self, Fields, Reply, Wrong},
     },
     domain::{
-        otp::{self, ChallengeId, Code},
+        otp::{self, ChallengeId, Code, Tag},
         phone::Phone,
         session::SessionId,
     },
@@ -75,7 +75,7 @@ pub async fn verify(desk: &Desk, call: &Call, attempt: Attempt) -> Result<Pair, 
     let answer = otp::Answer {
         challenge: attempt.challenge,
         client: derive::client_key(masters, &call.client),
-        tags: derive::tags(masters, &phone, &attempt.code),
+        tags: tags(desk, call, &phone, &attempt.code)?,
     };
     let store = &desk.parts.store;
     let answered = store.answer_challenge(account, answer, spec.otp, login);
@@ -94,6 +94,19 @@ pub async fn verify(desk: &Desk, call: &Call, attempt: Attempt) -> Result<Pair, 
             call.audit(Event::OtpWrong, Some(&phone), None);
             desk.parts.metrics.otp_answer(metrics::Answer::Wrong);
             Err(wrong(attempts_left))
+        }
+    }
+}
+
+/// What the store compares. The code of a test number that comes from outside of its networks is
+/// compared as one that nobody knows: judged, counted and answered like any wrong one.
+fn tags(desk: &Desk, call: &Call, phone: &Phone, code: &Code) -> Result<Vec<Tag>, Reject> {
+    let test = desk.spec().test_number(phone, call.now);
+    match test.filter(|test| !test.admits(call.client.ip)) {
+        None => Ok(derive::tags(&desk.parts.masters, phone, code)),
+        Some(test) => {
+            call.audit(test.event(call.client.ip), Some(phone), None);
+            Ok(vec![Tag(chance::bytes()?)])
         }
     }
 }
@@ -124,8 +137,8 @@ pub fn code(fields: &mut Fields, spec: &Spec) -> Option<Code> {
 /// The first tokens of a session that was opened this moment, by the clock of the store.
 fn opened(desk: &Desk, call: &Call, phone: &Phone, grant: &Grant) -> Result<Pair, Reject> {
     call.audit(Event::OtpVerified, Some(phone), Some(grant.session));
-    if desk.spec().test_code(phone, call.now).is_some() {
-        call.audit(Event::TestNumberUsed, Some(phone), Some(grant.session));
+    if let Some(test) = desk.spec().test_number(phone, call.now) {
+        call.audit(test.event(call.client.ip), Some(phone), Some(grant.session));
     }
     desk.parts.metrics.otp_answer(metrics::Answer::Right);
     let now = grant.auth_time;

@@ -3,6 +3,7 @@
 mod check;
 mod explain;
 mod keys;
+mod sms;
 mod store;
 mod token;
 
@@ -70,6 +71,9 @@ enum Command {
     /// Look into tokens
     #[command(subcommand)]
     Token(Token),
+    /// Try how messages are carried
+    #[command(subcommand)]
+    Sms(Sms),
     /// Move from one store to another
     #[command(subcommand)]
     Store(Store),
@@ -95,6 +99,13 @@ enum Token {
         /// The token; read from standard input when it is left out
         token: Option<String>,
     },
+}
+
+#[derive(Debug, Subcommand)]
+enum Sms {
+    /// Send one message as the gateway would, and show every step; its code opens nothing
+    #[command(after_help = sms::ADVICE)]
+    Test(sms::Test),
 }
 
 #[derive(Debug, Subcommand)]
@@ -132,6 +143,8 @@ pub enum Exit {
     Done,
     /// Something failed while it ran.
     Failed,
+    /// It may go better later (`EX_TEMPFAIL` of sysexits).
+    Later,
     /// The arguments are wrong (`EX_USAGE` of sysexits).
     Usage,
     /// The configuration is wrong (`EX_CONFIG` of sysexits).
@@ -146,6 +159,7 @@ impl From<Exit> for ExitCode {
         match exit {
             Exit::Done => Self::SUCCESS,
             Exit::Failed => Self::FAILURE,
+            Exit::Later => Self::from(75),
             Exit::Usage => Self::from(64),
             Exit::Config => Self::from(78),
         }
@@ -207,6 +221,7 @@ fn execute(command: Command, loaded: Loaded, streams: &mut Streams<'_>) -> Resul
             let token = token.map_or_else(|| io::read_to_string(&mut streams.input), Ok)?;
             token::inspect(&config, token.trim(), now, streams.out)
         }
+        Command::Sms(Sms::Test(test)) => sms::test(&test, &config, streams),
         Command::Store(Store::Copy(places)) => store::copy(&places, &config, &stores, streams),
     }
 }

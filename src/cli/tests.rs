@@ -166,7 +166,7 @@ fn check_warns_of_what_should_not_go_into_production() {
     let file = ran.out.lines().next().expect("a line");
     assert!(
         file.starts_with("warning: ")
-            && file.contains("gateway.toml: sms.provider: codes are printed"),
+            && file.contains("gateway.toml: sms.providers: codes are printed"),
         "{file}"
     );
     assert!(ran.out.ends_with("\nok\n"), "{}", ran.out);

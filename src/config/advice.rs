@@ -6,6 +6,7 @@ use crate::{
         document::Section,
         problem::{Advice, Problem, Reported},
         server::{Mode, Server},
+        sms::findings as findings_of_sms,
         url::Origin,
     },
     net::listen::{Entrance, Listener},
@@ -22,7 +23,7 @@ pub struct Subject<'a> {
     /// Where the state lives.
     pub store: &'a Backend,
     /// Who carries messages.
-    pub sms: sms::Provider,
+    pub sms: &'a sms::Spec,
     /// The apps.
     pub upstreams: &'a [UpstreamSpec],
 }
@@ -71,13 +72,7 @@ fn findings(root: &Section<'_>, subject: &Subject<'_>) -> Vec<Problem> {
         let tokens = root.section("tokens");
         found.push(tokens.problem("keys", what, Some(help.to_owned())));
     }
-    match subject.sms {
-        sms::Provider::Console => found.push(root.section("sms").problem(
-            "provider",
-            "codes are printed on the console, nobody receives them",
-            None,
-        )),
-    }
+    found.extend(findings_of_sms(&root.section("sms"), subject.sms));
     for (name, upstream) in root.named("upstreams") {
         let spec = subject.upstreams.iter().find(|spec| *spec.name == *name);
         if spec.is_some_and(|spec| spec.servers.contains(&proxy::Server::Demo)) {

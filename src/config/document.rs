@@ -275,6 +275,11 @@ impl<'d> Section<'d> {
         entries.collect()
     }
 
+    /// An environment variable, for what has a place of its own there.
+    pub fn env(&self, name: &str) -> Option<String> {
+        self.document.env(name)
+    }
+
     /// Whether the file says anything of `key`.
     pub fn says(&self, key: &str) -> bool {
         self.item(key).is_some()

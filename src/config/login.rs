@@ -14,6 +14,7 @@ use crate::{
         units::Size,
         url::Origin,
         value::{Text, Value},
+        wording::wording,
     },
     domain::{
         otp::{self, Length},
@@ -22,7 +23,7 @@ use crate::{
         session,
     },
     net::cookies::CookieSecure,
-    sms,
+    sms::Channel,
     store::revocations::OnOutage,
 };
 
@@ -51,19 +52,20 @@ pub fn login(
     bases: Result<Bases, Reported>,
     public_url: Option<&Origin>,
     sessions: Result<Sessions, Reported>,
+    channels: Result<Vec<Channel>, Reported>,
 ) -> Result<auth::Spec, Reported> {
     let auth = root.section("auth");
     let max_body = auth.read_within("max_body", r#""16kb""#, Size(1 << 10)..=Size(1 << 20));
     let body_timeout = auth.read_within("body_timeout", r#""10s""#, SECOND..=MINUTE * 5);
     let otp = otp(&root.section("otp"));
-    let message = message(&root.section("sms"));
+    let wording = wording(&root.section("sms"), public_url);
     let session = root.section("session");
     let cookie_secure = session.read("cookie_secure", r#""auto""#);
     let on_outage = session.read("on_store_outage", r#""serve""#);
     // All sessions of a subject are one record of the store, read and written as a whole.
     let max_per_subject = session.read_within("max_per_subject", "20", 1..=100);
 
-    let (bases, sessions, otp, message) = (bases?, sessions?, otp?, message?);
+    let (bases, sessions, otp, wording) = (bases?, sessions?, otp?, wording?);
     let aliases = bases.aliases.into_iter().map(|BasePath(alias)| alias);
     Ok(auth::Spec {
         base: bases.base.0,
@@ -83,8 +85,8 @@ pub fn login(
         subject: sessions.subject,
         cookie_secure: cookie_secure?,
         public_url: public_url.map(Origin::to_string),
-        message: message.template,
-        sender: message.sender,
+        wording,
+        channels: channels?,
         test_numbers: otp.test_numbers,
         max_body: max_body?.bytes(),
         body_timeout: body_timeout?,
@@ -117,12 +119,6 @@ struct Otp {
     default_country: CallingCode,
     countries: Countries,
     test_numbers: Vec<auth::TestNumber>,
-}
-
-/// What `[sms]` says.
-struct Wording {
-    template: String,
-    sender: String,
 }
 
 fn otp(section: &Section<'_>) -> Result<Otp, Reported> {
@@ -187,32 +183,11 @@ fn pause(resend_after: Duration) -> Option<Limit> {
     (!resend_after.is_zero()).then_some(Limit { quota, per })
 }
 
-fn message(section: &Section<'_>) -> Result<Wording, Reported> {
-    let template = section.read(
-        "template",
-        r#""{code} is your {sender} code. It is valid for {minutes} minutes.""#,
-    );
-    let sender = section.read("sender", r#""otp-gateway""#);
-    let Template(template) = template?;
-    Ok(Wording {
-        template,
-        sender: sender?,
-    })
-}
-
-/// `sms.provider`.
-pub fn provider(sms: &Section<'_>) -> Result<sms::Provider, Reported> {
-    sms.read("provider", r#""console""#)
-}
-
 /// `otp.countries`: none named stands for the default country.
 enum CountryList {
     All,
     Named(Vec<CallingCode>),
 }
-
-/// A text with places for the code and what belongs to it.
-struct Template(String);
 
 impl CountryList {
     fn with(self, default: CallingCode) -> Countries {
@@ -237,24 +212,6 @@ impl Value for CountryList {
     }
 }
 
-impl Value for Template {
-    fn read(item: &Item<'_>) -> Result<Self, Reported> {
-        let text = item.text("the text of a message")?;
-        let pieces = text.split('{').skip(1);
-        for piece in pieces {
-            let name = piece.split_once('}').map(|(name, _)| name);
-            if !matches!(name, Some("code" | "minutes" | "sender")) {
-                let what = "only {code}, {minutes} and {sender} may stand in braces";
-                return Err(item.refuse(what, None));
-            }
-        }
-        if !text.contains("{code}") {
-            return Err(item.refuse("a message without {code} helps nobody", None));
-        }
-        Ok(Self(text.to_owned()))
-    }
-}
-
 impl Value for Length {
     fn read(item: &Item<'_>) -> Result<Self, Reported> {
         Self::new(u8::read(item)?).map_err(|why| item.refuse(why, None))
@@ -266,14 +223,6 @@ impl Text for CallingCode {
 
     fn parse(text: &str) -> Option<Self> {
         text.parse().ok()
-    }
-}
-
-impl Text for sms::Provider {
-    const EXPECTED: &'static str = "\"console\"";
-
-    fn parse(text: &str) -> Option<Self> {
-        (text == "console").then_some(Self::Console)
     }
 }
 

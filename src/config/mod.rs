@@ -9,6 +9,7 @@ mod item;
 mod problem;
 mod unknown;
 
+mod http_url;
 mod master;
 mod path;
 mod units;
@@ -25,11 +26,13 @@ mod resolve;
 mod routes;
 mod secrets;
 mod server;
+mod sms;
 mod state;
 mod test_numbers;
 mod tls;
 mod tokens;
 mod upstreams;
+mod wording;
 
 pub use master::{KeptError, MasterSecret};
 pub use problem::{Advice, Place, Position, Problem, Problems};
@@ -63,7 +66,7 @@ use crate::{
     net::{self, listen::Listener, peer::TrustedProxies, tls::Spec as TlsSpec},
     observe::log,
     proxy::{Server, UpstreamSpec},
-    sms, store,
+    sms as carriers, store,
     token::{self, Algorithm, Timetable},
 };
 
@@ -118,8 +121,8 @@ pub struct Live {
     pub tokens: token::Spec,
     /// What access tokens are signed with.
     pub keys: Keys,
-    /// Who carries text messages.
-    pub sms: sms::Provider,
+    /// Who carries messages.
+    pub sms: carriers::Spec,
     /// How the auth service behaves.
     pub auth: Arc<auth::Spec>,
     /// How an app is told who is calling.

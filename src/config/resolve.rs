@@ -13,10 +13,11 @@ use crate::{
         problem::{Problems, Reported},
         routes::routes,
         secrets::refuse_own,
-        server, state,
+        server, sms, state,
         tokens::{Tokens, tokens},
         upstreams::upstreams,
         url::Origin,
+        wording,
     },
     domain::route::Headers,
     net::listen::{Entrance, Listener},
@@ -52,8 +53,10 @@ pub fn read(root: &Section<'_>, flags: &Flags) -> Result<Loaded, Reported> {
         .map(|tokens| tokens.sessions)
         .map_err(|reported| *reported);
     let bases = login::bases(&root.section("auth"));
-    let login = login::login(root, bases.clone(), public_url, sessions);
-    let sms = login::provider(&root.section("sms"));
+    let sms = sms::sms(&root.section("sms"));
+    let channels = sms.as_ref().map(|sms| sms.channels.clone());
+    let channels = channels.map_err(|reported| *reported);
+    let login = login::login(root, bases.clone(), public_url, sessions, channels);
     let identity = identity(&root.section("identity"));
     let apps = root.named("upstreams");
     let upstreams = upstreams(root, &apps, flags.upstream.as_ref());
@@ -72,11 +75,13 @@ pub fn read(root: &Section<'_>, flags: &Flags) -> Result<Loaded, Reported> {
         &Subject {
             server: &server,
             store: &store.backend,
-            sms,
+            sms: &sms.spec,
             upstreams: &upstreams,
         },
     )?;
     advice.extend(server.tls.advice);
+    let login = login?;
+    advice.extend(wording::advice(&root.section("sms"), &login));
     let public_url = server.public_url.as_ref();
     Ok(Loaded {
         config: Config {
@@ -100,8 +105,8 @@ pub fn read(root: &Section<'_>, flags: &Flags) -> Result<Loaded, Reported> {
                 access_log: server.access_log,
                 tokens: spec,
                 keys,
-                sms,
-                auth: Arc::new(login?),
+                sms: sms.spec,
+                auth: Arc::new(login),
                 identity: identity?,
                 upstreams,
                 routes: routes?,

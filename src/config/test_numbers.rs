@@ -1,4 +1,4 @@
-//! `[[otp.test_numbers]]`: numbers that get no message and always the same code, until a day; knows not how they are answered.
+//! `[[otp.test_numbers]]`: numbers that get no message and always the same code, until a day and from some networks; knows not how they are answered.
 
 use toml::value::{Date, Datetime, Offset, Time};
 
@@ -46,6 +46,7 @@ fn test_number(
     let number: Result<String, _> = section.require("number", r#""+15550001111""#);
     let code: Result<SecretText, _> = section.require("code", r#""123456""#);
     let until = section.require("until", "2030-12-31");
+    let networks = section.read("networks", "[]");
     let phone = number.and_then(|number| {
         Phone::parse(&number, country?).map_err(|why| section.refuse("number", why, None))
     });
@@ -57,6 +58,7 @@ fn test_number(
         phone: phone?,
         code: code?,
         until,
+        networks: networks?,
     })
 }
 

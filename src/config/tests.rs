@@ -10,8 +10,10 @@ use crate::{
 mod clients;
 mod problems;
 mod shown;
+mod sms;
 mod tls;
 mod upstreams;
+mod wording;
 
 /// What a file called `gateway.toml` with this text leads to, in an environment of one variable.
 fn load(text: &str) -> Result<Loaded, Problems> {

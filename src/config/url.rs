@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use http::Uri;
+use http::{Uri, uri::Authority};
 
 use crate::{
     config::{item::Item, problem::Reported, value::Value},
@@ -33,6 +33,9 @@ pub enum InvalidUrl {
     /// More than a server.
     #[error("must end after host and port, without user name, path and query")]
     TooMuch,
+    /// What cannot be asked for, or is not to be shown.
+    #[error("must not hold {0}")]
+    Odd(&'static str),
 }
 
 const DEMO: &str = "demo:";
@@ -41,6 +44,14 @@ impl Origin {
     /// Whether browsers reach us over TLS.
     pub fn is_https(&self) -> bool {
         self.scheme == "https"
+    }
+
+    /// The host, without port.
+    pub fn host(&self) -> &str {
+        self.authority
+            .rsplit_once(':')
+            .filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()))
+            .map_or(&self.authority, |(host, _)| host)
     }
 
     /// The port where browsers reach us over TLS, if they do.
@@ -113,15 +124,19 @@ fn server_of(text: &str, example: &'static str) -> Result<Uri, InvalidUrl> {
     if authority.as_str().contains('@') || uri.path() != "/" || uri.query().is_some() {
         return Err(InvalidUrl::TooMuch);
     }
-    // A port that is written but is none must not turn into the usual one.
+    if !names_a_server(authority) {
+        return Err(form());
+    }
+    Ok(uri)
+}
+
+/// A port that is written but is none must not turn into the usual one.
+pub fn names_a_server(authority: &Authority) -> bool {
     let port_is_fine = match authority.port_u16() {
         Some(port) => port > 0,
         None => authority.as_str() == authority.host(),
     };
-    if authority.host().is_empty() || !port_is_fine {
-        return Err(form());
-    }
-    Ok(uri)
+    port_is_fine && !authority.host().is_empty()
 }
 
 impl Value for Origin {

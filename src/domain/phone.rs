@@ -107,6 +107,13 @@ impl fmt::Debug for Phone {
     }
 }
 
+impl CallingCode {
+    /// Its digits as a number.
+    pub const fn number(self) -> u16 {
+        self.0
+    }
+}
+
 impl fmt::Display for CallingCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "+{}", self.0)

@@ -19,6 +19,8 @@ pub enum Event {
     OtpLimited(&'static str),
     /// A send or an answer used a configured test number.
     TestNumberUsed,
+    /// The same from outside of the networks that may: its code is not accepted there.
+    TestNumberElsewhere,
     /// A right code opened a session.
     OtpVerified,
     /// An answer was refused.
@@ -51,6 +53,7 @@ impl Event {
             Self::OtpSent => "otp.sent",
             Self::OtpLimited(_) => "otp.limited",
             Self::TestNumberUsed => "otp.test_number",
+            Self::TestNumberElsewhere => "otp.test_number_elsewhere",
             Self::OtpVerified => "otp.verified",
             Self::OtpWrong => "otp.wrong",
             Self::SessionRefreshed => "session.refreshed",
@@ -64,6 +67,7 @@ impl Event {
             Self::OtpLimited(policy) => Some(policy),
             Self::OtpSent
             | Self::TestNumberUsed
+            | Self::TestNumberElsewhere
             | Self::OtpVerified
             | Self::OtpWrong
             | Self::SessionRefreshed
@@ -75,7 +79,7 @@ impl Event {
     /// Whether somebody may be attacking: such events are warnings.
     const fn is_suspicious(self) -> bool {
         match self {
-            Self::SessionReplayed | Self::TestNumberUsed => true,
+            Self::SessionReplayed | Self::TestNumberUsed | Self::TestNumberElsewhere => true,
             Self::OtpSent
             | Self::OtpLimited(_)
             | Self::OtpVerified

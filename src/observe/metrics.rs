@@ -1,11 +1,11 @@
 //! Counters for operators: one registry, and a typed handle for everything that is counted; knows nothing of who asks for them.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
-    metrics::{counter::Counter, family::Family},
-    registry::Registry,
+    metrics::{counter::Counter, family::Family, histogram::Histogram},
+    registry::{Registry, Unit},
 };
 
 use crate::observe::{
@@ -27,6 +27,7 @@ pub struct Metrics {
     cut: Counter,
     messages: Family<MessageLabels, Counter>,
     ended: Family<ReasonLabel, Counter>,
+    sending: Durations,
 }
 
 /// How a request for a code ended.
@@ -64,15 +65,6 @@ pub enum Refresh {
     Invalid,
 }
 
-/// What became of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Message {
-    /// The provider took it.
-    Accepted,
-    /// The provider did not.
-    Failed,
-}
-
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ResultLabel {
     result: &'static str,
@@ -89,6 +81,17 @@ struct MessageLabels {
     result: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ProviderLabel {
+    provider: &'static str,
+}
+
+/// How long providers take, with its buckets.
+type Durations = Family<ProviderLabel, Histogram, fn() -> Histogram>;
+
+/// Upper bounds of the buckets of what providers take, in seconds.
+const PROVIDER_BOUNDS: [f64; 10] = [0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+
 impl Metrics {
     /// A registry in which everything stands at zero.
     pub fn new() -> Self {
@@ -100,6 +103,7 @@ impl Metrics {
         let cut = Counter::default();
         let messages = Family::default();
         let ended = Family::default();
+        let sending = Durations::new_with_constructor(|| Histogram::new(PROVIDER_BOUNDS));
         registry.register("otp_sends", "Requests for a code", sends.clone());
         registry.register("otp_answers", "Codes that were answered", answers.clone());
         registry.register("refreshes", "Uses of refresh tokens", refreshes.clone());
@@ -113,11 +117,21 @@ impl Metrics {
             "Requests cut, or their answers, since the session had ended",
             cut.clone(),
         );
-        registry.register("sms_messages", "Text messages", messages.clone());
         registry.register(
             "connections_ended",
             "Connections of clients that a limit ended",
             ended.clone(),
+        );
+        registry.register(
+            "sms_messages",
+            "Attempts to have a message carried, by provider and what came of it",
+            messages.clone(),
+        );
+        registry.register_with_unit(
+            "sms_duration",
+            "How long a provider took for an attempt",
+            Unit::Seconds,
+            sending.clone(),
         );
         let http = HttpMetrics::default();
         registry.register_collector(Box::new(http.clone()));
@@ -140,6 +154,7 @@ impl Metrics {
             cut,
             messages,
             ended,
+            sending,
         }
     }
 
@@ -194,14 +209,14 @@ impl Metrics {
         self.cut.inc_by(count as u64);
     }
 
-    /// Counts a message that `provider` took or refused.
-    pub fn sms(&self, provider: &'static str, result: Message) {
+    /// Counts an attempt to have a message carried, which took so long.
+    pub fn sms(&self, provider: &'static str, result: &'static str, took: Duration) {
         self.messages
-            .get_or_create(&MessageLabels {
-                provider,
-                result: result.as_str(),
-            })
+            .get_or_create(&MessageLabels { provider, result })
             .inc();
+        self.sending
+            .get_or_create(&ProviderLabel { provider })
+            .observe(took.as_secs_f64());
     }
 
     /// Counts connections of clients that were ended for `reason`.
@@ -248,15 +263,6 @@ impl Refresh {
     }
 }
 
-impl Message {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Accepted => "accepted",
-            Self::Failed => "failed",
-        }
-    }
-}
-
 impl From<&'static str> for ResultLabel {
     fn from(result: &'static str) -> Self {
         Self { result }
@@ -289,7 +295,7 @@ mod tests {
         metrics.refresh(Refresh::Replayed);
         metrics.sessions_revoked(3);
         metrics.requests_cut(2);
-        metrics.sms("console", Message::Accepted);
+        metrics.sms("console", "accepted", Duration::from_millis(30));
         let mut text = String::new();
         metrics.encode(&mut text).unwrap();
         for line in [
@@ -300,6 +306,7 @@ mod tests {
             "otp_gateway_sessions_revoked_total 3",
             "otp_gateway_requests_cut_total 2",
             "otp_gateway_sms_messages_total{provider=\"console\",result=\"accepted\"} 1",
+            "otp_gateway_sms_duration_seconds_bucket{le=\"0.05\",provider=\"console\"} 1",
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }

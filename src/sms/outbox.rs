@@ -1,14 +1,20 @@
 //! A bounded queue of messages and the task that empties it; knows nothing of providers beyond that they take messages.
 //!
 //! Sending takes seconds at a bad provider, and how long must not tell whether a number was real.
-//! So a request only reserves a place, and the one task sends later. The place is reserved before
-//! the challenge is stored: a caller never holds a challenge whose message had no room.
+//! So a request only reserves a place, and the one task sends later, several messages at a time.
+//! The place is reserved before the challenge is stored: a caller never holds a challenge whose
+//! message had no room.
 
-use tokio::sync::mpsc;
+use std::sync::Arc;
 
-use super::{Message, Sms};
+use tokio::{
+    sync::mpsc,
+    task::{JoinError, JoinSet},
+};
+
+use super::{Attempt, Message, Sms};
 use crate::{
-    observe::metrics::{self, Metrics},
+    observe::metrics::Metrics,
     reject::{Code, Reject},
 };
 
@@ -29,17 +35,12 @@ impl Outbox {
     /// A queue of at most `capacity` messages, and the task that hands them to `sms`. The task
     /// ends when every `Outbox` and `Permit` is gone and the last message is sent.
     pub fn new(
-        mut sms: Sms,
+        sms: Sms,
         capacity: usize,
         metrics: Metrics,
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
-        let (entrance, mut queue) = mpsc::channel(capacity.max(1));
-        let task = async move {
-            while let Some(message) = queue.recv().await {
-                deliver(&mut sms, &message, &metrics);
-            }
-        };
-        (Self(entrance), task)
+        let (entrance, queue) = mpsc::channel(capacity.max(1));
+        (Self(entrance), empty(queue, Arc::new(sms), metrics))
     }
 
     /// Takes a place, at once or not at all.
@@ -70,20 +71,63 @@ impl From<Full> for Reject {
     }
 }
 
-fn deliver(sms: &mut Sms, message: &Message, metrics: &Metrics) {
-    let result = match sms.send(message) {
-        Ok(()) => metrics::Message::Accepted,
+/// Sends what comes, as many messages at a time as may be under way.
+async fn empty(mut queue: mpsc::Receiver<Message>, sms: Arc<Sms>, metrics: Metrics) {
+    let mut under_way = JoinSet::new();
+    loop {
+        let has_room = under_way.len() < sms.max_in_flight();
+        tokio::select! {
+            message = queue.recv(), if has_room => match message {
+                Some(message) => {
+                    let (sms, metrics) = (Arc::clone(&sms), metrics.clone());
+                    under_way.spawn(async move { deliver(&sms, &message, &metrics).await });
+                }
+                None => break,
+            },
+            Some(sent) = under_way.join_next() => report(sent),
+        }
+    }
+    while let Some(sent) = under_way.join_next().await {
+        report(sent);
+    }
+}
+
+async fn deliver(sms: &Sms, message: &Message, metrics: &Metrics) {
+    let sent = sms
+        .send(message, &mut |attempt| count(attempt, metrics))
+        .await;
+    let to = message.to.masked();
+    match sent {
+        Ok(accepted) => {
+            // What a provider calls it is what its support will ask for.
+            if let Some(reference) = accepted.reference {
+                let provider = accepted.provider;
+                tracing::info!(message = %message.id, to, provider, reference, "a message was taken");
+            }
+        }
         Err(error) => {
-            tracing::error!(
-                provider = sms.name(),
-                to = message.to.masked(),
-                %error,
-                "a message could not be sent"
-            );
-            metrics::Message::Failed
+            tracing::error!(message = %message.id, to, %error, "a message could not be sent");
+        }
+    }
+}
+
+fn count(attempt: &Attempt<'_>, metrics: &Metrics) {
+    let provider = attempt.provider.name();
+    let result = match attempt.result {
+        Ok(_) => "accepted",
+        Err(error) => {
+            tracing::warn!(provider, %error, "a provider did not take a message");
+            error.class.as_str()
         }
     };
-    metrics.sms(sms.name(), result);
+    metrics.sms(provider, result, attempt.took);
+}
+
+/// A panic in one message is no reason not to send the others.
+fn report(sent: Result<(), JoinError>) {
+    if let Err(error) = sent {
+        tracing::error!(%error, "a message was lost");
+    }
 }
 
 #[cfg(test)]
@@ -94,13 +138,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::{
-        domain::{
-            otp::{self, Length},
-            phone::Phone,
-        },
-        sms::console::Console,
-    };
+    use crate::sms::{console::Console, message::tests::message};
 
     #[derive(Clone, Default)]
     struct Paper(Arc<Mutex<Vec<u8>>>);
@@ -134,16 +172,8 @@ mod tests {
         }
     }
 
-    fn message(text: &str) -> Message {
-        Message {
-            to: Phone::parse("+16502530000", "+1".parse().unwrap()).unwrap(),
-            text: text.to_owned(),
-            code: otp::Code::parse("421337", Length::new(6).unwrap()).unwrap(),
-        }
-    }
-
     fn console(out: impl Write + Send + 'static) -> Sms {
-        Sms::Console(Console::new(Box::new(out)))
+        Sms::console(Console::new(Box::new(out)))
     }
 
     #[tokio::test]
@@ -190,7 +220,7 @@ mod tests {
         let mut text = String::new();
         metrics.encode(&mut text).unwrap();
         assert!(
-            text.contains("sms_messages_total{provider=\"console\",result=\"failed\"} 2"),
+            text.contains("sms_messages_total{provider=\"console\",result=\"down\"} 2"),
             "{text}"
         );
     }

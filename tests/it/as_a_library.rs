@@ -15,7 +15,7 @@ use crate::stage::{PHONE, Tokens, client::Call, inbox::Inbox};
 #[tokio::test]
 async fn an_axum_app_logs_people_in_by_itself() {
     let inbox = Inbox::default();
-    let sms = Sms::Console(Console::new(Box::new(inbox.clone())));
+    let sms = Sms::console(Console::new(Box::new(inbox.clone())));
     let app = example::app(sms, &Secret::new([1; 32]))
         .await
         .expect("an app");

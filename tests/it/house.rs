@@ -96,9 +96,13 @@ const DEEDS: &[Privilege] = &[
         why: "listeners are made in net and held in app",
     },
     Privilege {
-        words: &["TcpStream::connect", "hyper::client"],
-        places: &["src/proxy/", "src/store/redis/link/dial.rs"],
-        why: "only proxy opens connections to apps, and the store those to its servers",
+        words: &["TcpStream::connect", "hyper::client", "legacy::Client"],
+        places: &[
+            "src/proxy/",
+            "src/store/redis/link/dial.rs",
+            "src/sms/http.rs",
+        ],
+        why: "only proxy opens connections to apps, the store those to its servers, sms to providers",
     },
     Privilege {
         words: &["SystemTime::now"],
@@ -111,6 +115,7 @@ const DEEDS: &[Privilege] = &[
             "src/clock.rs",
             "src/net/timer.rs",
             "src/edge/access_log.rs",
+            "src/sms/mod.rs",
             "src/store/redis/link/",
         ],
         why: "time is an argument; only deadlines and measurements ask for it",

@@ -25,6 +25,8 @@ mod sessions;
 mod verify_otp;
 mod who_is_calling;
 
+mod sms;
+
 mod threats;
 
 mod redis;

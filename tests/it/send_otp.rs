@@ -213,7 +213,7 @@ async fn codes_have_as_many_digits_as_the_configuration_says() {
 #[tokio::test]
 async fn the_text_of_a_message_is_a_setting() {
     let stage = Stage::with(&[
-        "sms.template = \"{sender}: {code} ({minutes} min)\"",
+        "sms.templates.en = \"{sender}: {code} ({minutes} min)\"",
         "sms.sender = \"Shop {code}\"",
         "otp.ttl = \"90s\"",
     ])

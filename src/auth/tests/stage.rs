@@ -30,7 +30,12 @@ use crate::{
     },
     observe::metrics::Metrics,
     secret::{Master, Masters, Pseudonyms, Secret},
-    sms::{Sms, console::Console, outbox::Outbox},
+    sms::{
+        Channel, Sms,
+        console::Console,
+        outbox::Outbox,
+        wording::{LastLine, Locale, Own, Template, Wording},
+    },
     store::{self, Backend, Store, revocations::OnOutage},
     token::{self, Algorithm, Keyring, Tokens},
 };
@@ -103,16 +108,27 @@ pub fn spec() -> Spec {
         subject: SubjectKind::Derived,
         cookie_secure: CookieSecure::Auto,
         public_url: None,
-        message: "{sender}: your code is {code}, valid for {minutes} minutes.".to_owned(),
-        sender: "Shop".to_owned(),
+        wording: wording("{sender}: your code is {code}, valid for {minutes} minutes."),
+        channels: vec![Channel::Sms],
         test_numbers: vec![TestNumber {
             phone: phone(TEST_NUMBER),
             code: Code::parse(TEST_CODE, Length::new(6).unwrap()).unwrap(),
             until: START + Duration::from_hours(24),
+            networks: Vec::new(),
         }],
         max_body: 16 * 1024,
         body_timeout: Duration::from_secs(5),
     }
+}
+
+/// One text for everybody.
+fn wording(text: &str) -> Wording {
+    let own = Own {
+        others: Some(Template::parse(text).unwrap()),
+        ..Own::default()
+    };
+    let (english, sender) = (Locale::english(), "Shop".to_owned());
+    Wording::new(own, english, sender, LastLine::default())
 }
 
 pub fn limit(max: u32, window: Duration, per: Per) -> Limit {
@@ -167,7 +183,7 @@ impl Stage {
         };
         let tokens = Tokens::new(tokens, &masters, Arc::new(ArcSwap::from_pointee(keyring)));
         let (paper, metrics) = (Paper::default(), Metrics::new());
-        let console = Sms::Console(Console::new(Box::new(paper.clone())));
+        let console = Sms::console(Console::new(Box::new(paper.clone())));
         let (outbox, sending) = Outbox::new(console, waiting, metrics.clone());
         let parts = Parts {
             spec: Arc::new(spec),

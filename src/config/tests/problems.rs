@@ -199,16 +199,16 @@ fn every_type_says_what_it_expects() {
             "otp.countries: expected a list such as [\"+1\", \"+44\"], or \"*\" for all countries, found a string",
         ),
         (
-            "sms.provider = 'pigeon'",
-            "sms.provider: expected \"console\", found \"pigeon\"",
+            "sms.providers = 'pigeon'",
+            "sms.providers: expected \"twilio\", \"sns\", \"webhook\" or \"console\", found \"pigeon\"",
         ),
         (
-            "sms.template = '{cod}'",
-            "sms.template: only {code}, {minutes} and {sender} may stand in braces",
+            "sms.templates.de = '{cod}'",
+            "sms.templates.de: only {code}, {minutes} and {sender} may stand in braces",
         ),
         (
-            "sms.template = 'hello'",
-            "sms.template: a message without {code} helps nobody",
+            "sms.templates.en = 'hello'",
+            "sms.templates.en: a message without {code} helps nobody",
         ),
         (
             "identity.phone = 'X Phone'",
@@ -335,7 +335,8 @@ const TOY_ADVICE: [&str; 5] = [
     "gateway.toml:1:1: server.secret: the master secret is made by the first run and kept in ./data/master.secret\n  \
      help: `secret = { file = \"PATH\" }` takes one that you keep safe",
     "gateway.toml:4:7: store.url: every session is lost when the gateway stops\n  help: \"embedded:\" keeps them",
-    "gateway.toml: sms.provider: codes are printed on the console, nobody receives them",
+    "gateway.toml: sms.providers: codes are printed on the console, nobody receives them\n  \
+     help: \"twilio\", \"sns\" or \"webhook\" sends them",
     "gateway.toml:6:11: upstreams.app.servers: the demo app shows its visitors everything it receives",
 ];
 
@@ -366,5 +367,5 @@ fn a_careful_gateway_needs_no_advice_but_a_way_to_send() {
         .iter()
         .map(|Advice(problem)| problem.key.as_str())
         .collect();
-    assert_eq!(keys, ["sms.provider"]);
+    assert_eq!(keys, ["sms.providers"]);
 }

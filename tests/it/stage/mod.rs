@@ -1,6 +1,7 @@
 //! The stage: a whole gateway on free ports, an app behind it that does as told, and a phone that receives the codes.
 
 pub mod browser;
+pub mod carrier;
 pub mod chromium;
 pub mod client;
 pub mod frames;

@@ -1,0 +1,248 @@
+//! `[sms]` and its providers: what they lead to, and every way to get them wrong.
+
+use super::{problems::check, *};
+use crate::sms::{
+    Channel, ProviderSpec,
+    sns::{self, Given},
+    twilio::{self, Sender},
+};
+
+const ACCOUNT: &str = "account_sid = 'AC0123456789abcdef0123456789abcdef'\n";
+const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+fn twilio(lines: &str) -> twilio::Spec {
+    let text = format!("sms.providers = 'twilio'\n[sms.twilio]\n{ACCOUNT}{lines}");
+    match config(&text).live.sms.providers.pop() {
+        Some(ProviderSpec::Twilio(spec)) => spec,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn check_twilio(lines: &str, expected: &str) {
+    check(
+        &format!("sms.providers = ['console', 'twilio']\n[sms.twilio]\n{lines}"),
+        expected,
+    );
+}
+
+#[test]
+fn providers_stand_in_the_order_of_the_file() {
+    let text = format!(
+        "[sms]\nproviders = ['webhook', 'sns', 'twilio', 'console']\nchannels = ['sms', 'voice']\n\
+         timeout = '2s'\n[sms.twilio]\n{ACCOUNT}auth_token = {{ env = 'MASTER' }}\nfrom = 'MyShop'\n\
+         [sms.sns]\nregion = 'eu-west-1'\n[sms.webhook]\nurl = 'https://a.example/b'\nsecret = '{KEY}'\n"
+    );
+    let live = config(&text).live;
+    let names: Vec<_> = live.sms.providers.iter().map(ProviderSpec::name).collect();
+    assert_eq!(names, ["webhook", "sns", "twilio", "console"]);
+    assert_eq!(live.sms.line.timeout.as_secs(), 2);
+    assert_eq!(live.auth.channels, [Channel::Sms, Channel::Voice]);
+}
+
+#[test]
+fn an_account_is_opened_by_its_token_or_by_an_api_key() {
+    let by_token = twilio("auth_token = 'hunter2'\nfrom = '+1 (555) 000-1111'\n");
+    assert_eq!(by_token.user, by_token.account_sid);
+    assert_eq!(by_token.password, Secret::new(*b"hunter2"));
+    assert_eq!(by_token.sms, Some(Sender::From("+15550001111".to_owned())));
+    assert_eq!(by_token.base_url, "https://api.twilio.com");
+    let service = "MG0123456789abcdef0123456789abcdef";
+    let by_key = twilio(&format!(
+        "api_key = 'SK0123456789abcdef0123456789abcdef'\napi_secret = 'hunter2'\nfrom = '{service}'\n\
+         base_url = 'http://127.0.0.1:4010/'\n"
+    ));
+    assert_eq!(by_key.user, "SK0123456789abcdef0123456789abcdef");
+    assert_eq!(by_key.sms, Some(Sender::Service(service.to_owned())));
+    assert_eq!(by_key.base_url, "http://127.0.0.1:4010");
+    for from in ["12345", "MY SHOP"] {
+        let spec = twilio(&format!("auth_token = 'x'\nfrom = '{from}'\n"));
+        assert_eq!(spec.sms, Some(Sender::From(from.to_owned())));
+    }
+}
+
+#[test]
+fn what_an_account_lacks_is_named() {
+    check_twilio(
+        "auth_token = 'hunter2'\n",
+        "gateway.toml:2:1: sms.twilio.account_sid: is missing\n  \
+         help: the console of Twilio shows it: \"AC\" and 32 digits",
+    );
+    check_twilio(
+        ACCOUNT,
+        "gateway.toml:2:1: sms.twilio.auth_token: is missing\n  \
+         help: `auth_token = { env = \"NAME\" }`, or `api_key` and `api_secret`",
+    );
+    check_twilio(
+        &format!("{ACCOUNT}auth_token = 'hunter2'\napi_secret = 'hunter3'\n"),
+        "gateway.toml:4:14: sms.twilio.auth_token: stands beside an API key, and only one of them can be used",
+    );
+    check_twilio(
+        &format!("{ACCOUNT}api_secret = 'hunter3'\n"),
+        "gateway.toml:2:1: sms.twilio.api_key: `api_key` and `api_secret` belong together",
+    );
+    check_twilio(
+        "account_sid = 'hunter2'\nfrom = 'much too long a name'\nvoice_from = '0555'\n\
+         status_callback = 'here'\nbase_url = 'https://a/?b'\n",
+        "gateway.toml:3:15: sms.twilio.account_sid: expected \"AC\" and 32 hexadecimal digits\n\
+         gateway.toml:4:8: sms.twilio.from: expected a number such as \"+15550001111\", a short code, a name of up to \
+         11 letters and digits, or a messaging service (\"MG\" and 32 hexadecimal digits), found \"much too long a name\"\n\
+         gateway.toml:5:14: sms.twilio.voice_from: expected a number with its country such as \"+15550001111\", found \"0555\"\n\
+         gateway.toml:6:19: sms.twilio.status_callback: is not a URL such as \"https://sms.example.com/send\"\n\
+         gateway.toml:7:12: sms.twilio.base_url: must not hold a query",
+    );
+}
+
+#[test]
+fn a_channel_that_nobody_carries_is_refused() {
+    let text = |channels: &str, more: &str| {
+        format!(
+            "[sms]\nproviders = 'twilio'\nchannels = {channels}\n[sms.twilio]\n{ACCOUNT}auth_token = 'x'\n{more}"
+        )
+    };
+    check(
+        &text("['sms']", ""),
+        "gateway.toml:3:12: sms.channels: no provider carries \"sms\"\n  \
+         help: `from` in `[sms.twilio]` says from where, or `providers` names one that does",
+    );
+    check(
+        &text("['sms', 'whatsapp']", "from = '12345'\n"),
+        "gateway.toml:3:12: sms.channels: no provider carries \"whatsapp\"\n  \
+         help: `whatsapp_from` in `[sms.twilio]` says from where, or `providers` names one that does",
+    );
+    check(
+        "sms.channels = ['pigeon']\n",
+        "gateway.toml:1:17: sms.channels[0]: expected \"sms\", \"whatsapp\" or \"voice\", found \"pigeon\"",
+    );
+    check(
+        "sms.channels = []\n",
+        "gateway.toml:1:16: sms.channels: must not be empty",
+    );
+    check(
+        "sms.providers = ['console', 'console']\n",
+        "gateway.toml:1:17: sms.providers: names the same provider twice",
+    );
+}
+
+#[test]
+fn a_region_is_all_that_aws_needs() {
+    let sns = |lines: &str| -> sns::Spec {
+        let text = format!("sms.providers = 'sns'\n[sms.sns]\n{lines}");
+        match config(&text).live.sms.providers.pop() {
+            Some(ProviderSpec::Sns(spec)) => spec,
+            other => panic!("{other:?}"),
+        }
+    };
+    let spec = sns("region = 'eu-west-1'\nprofile = 'work'\n");
+    assert_eq!(spec.base_url, "https://sns.eu-west-1.amazonaws.com");
+    assert!(matches!(spec.credentials, Given::Usual { profile: Some(name), .. } if name == "work"));
+    let chinese = sns("region = 'cn-north-1'\n");
+    assert_eq!(chinese.base_url, "https://sns.cn-north-1.amazonaws.com.cn");
+    let given = sns(
+        "region = 'eu-west-1'\naccess_key_id = 'AKIA1'\nsecret_access_key = 'hunter2'\nsender_id = 'MyShop'\n",
+    );
+    assert!(matches!(given.credentials, Given::Key(_)));
+    assert_eq!(given.sender_id.as_deref(), Some("MyShop"));
+    assert!(!format!("{given:?}").contains("hunter2"));
+}
+
+#[test]
+fn what_aws_lacks_is_named() {
+    let text = |lines: &str| format!("sms.providers = 'sns'\n[sms.sns]\n{lines}");
+    check(
+        &text(""),
+        "gateway.toml:2:1: sms.sns.region: is missing\n  \
+         help: for instance `region = \"eu-west-1\"`, or AWS_REGION in the environment",
+    );
+    check(
+        &text("region = 'Europe'\nsender_id = '12345'\n"),
+        "gateway.toml:3:10: sms.sns.region: expected a region such as \"eu-west-1\", found \"Europe\"\n\
+         gateway.toml:4:13: sms.sns.sender_id: expected a name of up to 11 letters and digits, at least one a letter, found \"12345\"",
+    );
+    check(
+        &text("region = 'eu-west-1'\nsecret_access_key = 'hunter2'\n"),
+        "gateway.toml:2:1: sms.sns.access_key_id: `access_key_id` and `secret_access_key` belong together",
+    );
+    check(
+        &text(
+            "region = 'eu-west-1'\naccess_key_id = 'a'\nsecret_access_key = 'hunter2'\nprofile = 'x'\n",
+        ),
+        "gateway.toml:6:11: sms.sns.profile: stands beside a key, and only one of them can be used",
+    );
+}
+
+#[test]
+fn a_program_of_yours_needs_an_address_and_a_key() {
+    let text = |lines: &str| format!("sms.providers = 'webhook'\n[sms.webhook]\n{lines}");
+    check(
+        &text(""),
+        "gateway.toml:2:1: sms.webhook.url: is missing\n  help: for instance `url = \"https://sms.example.com/send\"`\n\
+         gateway.toml:2:1: sms.webhook.secret: is missing\n  \
+         help: `secret = { env = \"NAME\" }`: \"whsec_\" and the output of `openssl rand -base64 32`",
+    );
+    check(
+        &text("url = 'https://me:hunter2@a/'\nsecret = 'hunter2'\n"),
+        "gateway.toml:3:7: sms.webhook.url: must not hold a user name\n\
+         gateway.toml:4:10: sms.webhook.secret: must be \"whsec_\" and 24 to 64 bytes in base64",
+    );
+    let config = config(&text(&format!(
+        "url = 'https://a.example/hunter2'\nsecret = '{KEY}'\n"
+    )));
+    let shown = format!("{config:?}");
+    assert!(
+        !shown.contains("hunter2") && !shown.contains(KEY),
+        "{shown}"
+    );
+}
+
+#[test]
+fn a_provider_that_is_not_used_needs_nothing_but_may_not_be_wrong() {
+    assert_eq!(
+        config("[sms.twilio]\nfrom = '12345'\n").live.sms.providers,
+        [ProviderSpec::Console]
+    );
+    check(
+        "[sms.twilio]\nfrom = 1\n",
+        "gateway.toml:2:8: sms.twilio.from: expected a number such as \"+15550001111\", a short code, a name of up to \
+         11 letters and digits, or a messaging service (\"MG\" and 32 hexadecimal digits), found an integer",
+    );
+}
+
+#[test]
+fn authorities_are_read_from_their_file() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let ca = dir.path().join("ca.pem");
+    let text = format!("sms.ca = {:?}\n", ca.display());
+    let problem = || load(&text).expect_err("no authorities").to_string();
+    assert!(problem().contains("sms.ca: cannot read"));
+    fs::write(&ca, "hunter2").expect("written");
+    assert!(problem().contains("ca.pem holds no certificates in PEM"));
+    fs::write(&ca, AUTHORITY).expect("written");
+    assert!(config(&text).live.sms.line.authorities.is_some());
+}
+
+#[test]
+fn production_sends_and_does_not_whisper_in_public() {
+    let text = |url: &str| {
+        format!(
+            "[server]\nmode = 'production'\nlisten = '0.0.0.0:80'\npublic_url = 'https://a.example'\n\
+             secret = {{ env = 'MASTER' }}\n[upstreams.app]\nservers = 'http://app:3000'\n\
+             [sms]\nproviders = 'webhook'\n[sms.webhook]\nurl = '{url}'\nsecret = '{KEY}'\n"
+        )
+    };
+    assert_eq!(
+        load(&text("https://a.example/b"))
+            .expect("no problems")
+            .advice,
+        []
+    );
+    assert_eq!(
+        load(&text("http://127.0.0.1:9/b"))
+            .expect("no problems")
+            .advice,
+        []
+    );
+    check(
+        &text("http://sms.internal/b"),
+        "gateway.toml:11:7: sms.webhook.url: codes travel in the clear, and so does what proves who we are",
+    );
+}

@@ -1,0 +1,238 @@
+//! Why a message was not taken, in the words of what can be done about it; knows no provider's own words.
+
+use std::{fmt, time::Duration};
+
+use http::StatusCode;
+
+/// A message that no provider has taken for certain.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{class}: {cause}")]
+pub struct Error {
+    /// What can be done.
+    pub class: Class,
+    /// What happened. It holds neither secret nor code nor number.
+    pub cause: Cause,
+}
+
+/// What can be done about a message that was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// Nothing: no message reaches this number, whoever sends it.
+    InvalidNumber,
+    /// This provider will not write to this number (its owner opted out, its country is closed):
+    /// another one may.
+    Blocked,
+    /// Too many in too short a time: later, or by another provider.
+    Throttled {
+        /// How long to wait, if the provider said so.
+        retry_after: Option<Duration>,
+    },
+    /// Certainly not sent: another provider may, or the same one later.
+    Down,
+    /// Certainly not sent, and it will not be until an operator mends the settings.
+    Misconfigured,
+    /// It may have been sent. Sending it once more may be the second time.
+    Unknown,
+}
+
+/// What happened to an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cause {
+    /// The provider said no.
+    Refused {
+        /// The status of its answer.
+        status: StatusCode,
+        /// Its own code for the reason.
+        code: Option<ProviderCode>,
+    },
+    /// It said yes in words that are not its own: somebody else may have answered in its place.
+    Unreadable(StatusCode),
+    /// No connection could be made.
+    NoConnection(String),
+    /// The connection broke.
+    Broken(String),
+    /// There was no answer in time.
+    Deadline,
+    /// There is nothing to sign requests with.
+    NoCredentials(String),
+    /// It does not carry messages of this kind.
+    WrongChannel,
+    /// What was to be sent cannot stand in a request.
+    Unsendable,
+    /// The console took it and did not print it.
+    Console(String),
+}
+
+/// A provider's own code for a reason, such as `21211` or `OptedOut`: a few letters and digits, so
+/// that nothing else can slip into a log with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProviderCode(String);
+
+/// No code of a provider is longer.
+const LONGEST_CODE: usize = 64;
+
+impl Error {
+    /// Of this class, for this reason.
+    pub const fn new(class: Class, cause: Cause) -> Self {
+        Self { class, cause }
+    }
+}
+
+impl Class {
+    /// Its name in metrics and logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidNumber => "invalid_number",
+            Self::Blocked => "blocked",
+            Self::Throttled { .. } => "throttled",
+            Self::Down => "down",
+            Self::Misconfigured => "misconfigured",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Whether the next provider may try: the message was certainly not sent, and what kept this
+    /// provider from it need not keep another one.
+    pub const fn lets_next_try(self) -> bool {
+        match self {
+            Self::Blocked | Self::Throttled { .. } | Self::Down | Self::Misconfigured => true,
+            Self::InvalidNumber | Self::Unknown => false,
+        }
+    }
+
+    /// What an answer means of which nothing but the status is understood. What a proxy says in
+    /// front of the provider (500, 502, 503, 504) may come after the provider has sent.
+    pub fn of_status(status: StatusCode, retry_after: Option<Duration>) -> Self {
+        match status {
+            StatusCode::TOO_MANY_REQUESTS => Self::Throttled { retry_after },
+            StatusCode::REQUEST_TIMEOUT => Self::Down,
+            _ if status.is_client_error() || status.is_redirection() => Self::Misconfigured,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// The same with what the provider said of waiting.
+    #[must_use]
+    pub const fn after(self, wait: Option<Duration>) -> Self {
+        match self {
+            Self::Throttled { retry_after: None } => Self::Throttled { retry_after: wait },
+            Self::InvalidNumber
+            | Self::Blocked
+            | Self::Throttled { .. }
+            | Self::Down
+            | Self::Misconfigured
+            | Self::Unknown => self,
+        }
+    }
+}
+
+impl ProviderCode {
+    /// Takes `text` if it looks like a code.
+    pub fn new(text: &str) -> Option<Self> {
+        let is_word = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+        let fits = (1..=LONGEST_CODE).contains(&text.len()) && text.bytes().all(is_word);
+        fits.then(|| Self(text.to_owned()))
+    }
+
+    /// As the provider writes it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::InvalidNumber => "no message reaches this number",
+            Self::Blocked => "the provider does not write to this number",
+            Self::Throttled { .. } => "the provider asks for patience",
+            Self::Down => "not sent",
+            Self::Misconfigured => "the provider refuses our settings",
+            Self::Unknown => "it may have been sent",
+        })
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused { status, code } => {
+                write!(f, "status {}", status.as_u16())?;
+                match code {
+                    Some(ProviderCode(code)) => write!(f, ", code {code}"),
+                    None => Ok(()),
+                }
+            }
+            Self::Unreadable(status) => {
+                write!(f, "status {}, but not in its words", status.as_u16())
+            }
+            Self::NoConnection(why) => write!(f, "no connection: {why}"),
+            Self::Broken(why) => write!(f, "the connection broke: {why}"),
+            Self::Deadline => f.write_str("no answer in time"),
+            Self::NoCredentials(why) => write!(f, "no credentials: {why}"),
+            Self::WrongChannel => f.write_str("it does not carry messages of this kind"),
+            Self::Unsendable => f.write_str("the request cannot be written"),
+            Self::Console(why) => write!(f, "the console cannot be written to: {why}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn of(status: u16) -> Class {
+        Class::of_status(StatusCode::from_u16(status).unwrap(), None)
+    }
+
+    #[test]
+    fn only_what_is_certainly_unsent_may_be_sent_by_the_next_one() {
+        assert!(Class::Blocked.lets_next_try());
+        assert!(Class::Throttled { retry_after: None }.lets_next_try());
+        assert!(Class::Down.lets_next_try());
+        assert!(Class::Misconfigured.lets_next_try());
+        assert!(!Class::Unknown.lets_next_try());
+        assert!(!Class::InvalidNumber.lets_next_try());
+    }
+
+    #[test]
+    fn a_status_alone_says_what_it_can() {
+        for status in [500, 502, 503, 504, 599, 200, 201, 204, 101] {
+            assert_eq!(of(status), Class::Unknown, "{status}");
+        }
+        for status in [301, 302, 307, 400, 401, 403, 404, 405, 407, 413, 415] {
+            assert_eq!(of(status), Class::Misconfigured, "{status}");
+        }
+        assert_eq!(of(408), Class::Down);
+        assert_eq!(of(429), Class::Throttled { retry_after: None });
+    }
+
+    #[test]
+    fn how_long_to_wait_is_kept() {
+        let wait = Some(Duration::from_secs(7));
+        let throttled = Class::Throttled { retry_after: None };
+        assert_eq!(
+            throttled.after(wait),
+            Class::Throttled { retry_after: wait }
+        );
+        assert_eq!(Class::Down.after(wait), Class::Down);
+    }
+
+    proptest! {
+        /// An answer without a word of the provider's own is definite only when it is a refusal.
+        #[test]
+        fn no_success_and_no_failure_of_a_server_is_definite(status in 100_u16..1000) {
+            let definite = of(status) != Class::Unknown;
+            prop_assert_eq!(definite, (300..500).contains(&status));
+        }
+
+        #[test]
+        fn a_code_lets_nothing_slip_into_a_log(text in "\\PC{0,80}") {
+            if let Some(code) = ProviderCode::new(&text) {
+                prop_assert!(!code.as_str().contains([' ', '+', '"', '<', '\n']));
+                prop_assert!(code.as_str().len() <= LONGEST_CODE);
+            }
+        }
+    }
+}
