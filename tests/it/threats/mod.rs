@@ -20,6 +20,7 @@
 //! | P11 | a prefix without a boundary | `a_prefix_ends_where_a_segment_ends` |
 //! | P12 | NUL, line breaks, overlong UTF-8 | `nothing_that_ends_a_text_or_a_line_stands_in_a_path`, `a_character_in_more_bytes_than_it_needs_is_refused` |
 //! | P1-P12 | elsewhere | `http_2_finds_no_other_way`, `the_auth_endpoints_are_as_strict_about_targets_as_the_routes` |
+//! | lesson 2 | refused without a word | `whoever_is_refused_can_be_told_why` |
 //! | I1, I2 | `_` and `.` for `-` | `identity`: `no_spelling_of_an_identity_header_gets_past_any_kind_of_route`; `::forwarding` |
 //! | I3 | a claim that is absent | `every_identity_header_is_ours_alone` |
 //! | I4 | `Connection` that names our headers | `naming_a_header_in_connection_takes_none_of_ours_away` |
@@ -48,6 +49,7 @@
 //! | B2 | guesses without a count, codes that are told | `of_many_guesses_in_one_packet_five_are_judged`, `the_code_goes_to_the_phone_and_nowhere_else`; `::limits`, `::races`, `::send_otp::codes_are_not_all_alike` |
 //! | B3 | who is known here | `a_number_that_is_known_and_one_that_is_not_are_answered_alike`; `::verify_otp::wrong_expired_used_and_never_sent_look_the_same` |
 //! | replay | codes and refresh tokens used twice | `::races`, `::refresh`, `::verify_otp::a_code_is_good_once` |
+//! | codes | several live ones, new attempts by a resend, in the clear in a store | `::send_otp::a_resend_brings_the_same_code_and_the_same_challenge_with_new_time`, `::verify_otp::a_resend_gives_no_attempts_back`, `::redis::secrecy` |
 //! | D1 | two lengths, two codings, overflow | `desync`: `a_body_with_two_lengths_hides_no_request`, `chunks_that_are_no_chunks_break_the_request_off`, `a_body_is_a_body_whatever_the_method` |
 //! | D2 | empty length, names, folded lines | `a_coding_that_is_not_chunked_alone_is_refused`, `a_header_without_a_proper_name_is_refused`, `a_header_with_a_very_long_name_is_one_header_or_refused`, `a_line_folded_into_the_next_is_refused` |
 //! | D3 | versions, last requests, bodies that nobody read | `no_other_version_of_http_has_another_idea_of_a_body`, `nothing_that_follows_a_last_request_is_one`, `a_refused_body_does_not_become_the_next_request`, `an_expectation_hides_no_request`; `pool`; `::pool` |
@@ -69,7 +71,8 @@
 //! | Admin | browsers and strangers at the operators' door | `admin`: all; `::operators` |
 //! | Cache, pool | answers for somebody else | `pool`: all; `::pool` |
 //!
-//! Of no concern here: HTTP/3 (not spoken), JWKS of others (none is fetched), HTML for operators (none).
+//! Of no concern here: HTTP/3 (not spoken), JWKS of others (none is fetched), HTML for operators (none),
+//! endless answers of those who carry messages (none is asked over HTTP yet).
 
 mod admin;
 mod brute_force;
@@ -158,7 +161,7 @@ fn the_table_names_every_test_of_the_suite_and_none_that_is_not_there() {
         let split = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
         split.map(str::to_owned).collect()
     };
-    let (mut known, mut missing) = (BTreeSet::new(), Vec::new());
+    let (mut known, mut missing, mut count) = (BTreeSet::new(), Vec::new(), 0);
     for folder in [suite.clone(), suite.join("threats")] {
         for file in fs::read_dir(folder).expect("a folder") {
             let path = file.expect("a file").path();
@@ -176,6 +179,7 @@ fn the_table_names_every_test_of_the_suite_and_none_that_is_not_there() {
                 let is_ours = path
                     .parent()
                     .is_some_and(|folder| folder.ends_with("threats"));
+                count += usize::from(is_ours);
                 if is_ours && !table.contains(&all) && !words(&table).contains(name) {
                     missing.push(name.to_owned());
                 }
@@ -191,5 +195,10 @@ fn the_table_names_every_test_of_the_suite_and_none_that_is_not_there() {
     assert!(
         missing.is_empty() && unknown.is_empty(),
         "missing {missing:?}, unknown {unknown:?}"
+    );
+    let readme = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"));
+    assert!(
+        readme.contains(&format!(" {count} tests over real sockets")),
+        "{count} tests"
     );
 }

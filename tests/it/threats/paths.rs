@@ -303,6 +303,25 @@ async fn a_target_that_is_no_uri_is_refused_whoever_finds_out() {
     }
 }
 
+// Lesson 2: what is refused is refused with a reason, to the client and in the log (traefik#12380).
+#[tokio::test]
+async fn whoever_is_refused_can_be_told_why() {
+    let stage = gate(&DOORS).await;
+    for (target, reason) in [
+        ("/public/%2e%2e/admin", "The path holds a dot segment."),
+        ("/public%2fadmin", "The path holds an encoded slash."),
+        ("/public%5cadmin", "The path holds a backslash."),
+    ] {
+        let answer = ask(&stage, target).await;
+        let id = answer.header("x-request-id").to_owned();
+        let said = refuses(&stage, target, answer, 400, AMBIGUOUS).await;
+        assert_eq!(said, reason);
+        let line = stage.access_log.line(|line| line.contains(&id)).await;
+        assert!(line.contains(" 400 GET "), "{line}");
+        assert!(line.contains(" code=invalid_request_target "), "{line}");
+    }
+}
+
 // P1 to P12 again: HTTP/2 carries a path as a header, which no parser of request lines looks at.
 #[tokio::test]
 async fn http_2_finds_no_other_way() {
