@@ -40,4 +40,6 @@ async function main() {
   }
 }
 
-main();
+// Who waits for something that will never come ends early.
+process.exitCode = 1;
+main().then(() => process.exit(0));

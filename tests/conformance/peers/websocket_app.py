@@ -9,20 +9,26 @@ ended = set()
 
 
 async def answer(socket):
-    async for message in socket:
-        word, *more = message.split(" ") if isinstance(message, str) else [None]
-        if word == "close":
-            await socket.close(int(more[0]), more[1])
-        elif word == "who":
-            await socket.send(str(socket.request.headers.get("x-auth-subject")))
-        elif word == "closed":
-            async with asyncio.timeout(10):
-                while tuple(more) not in ended:
-                    await asyncio.sleep(0.01)
-            await socket.send("yes")
-        else:
-            await socket.send(message)
-    ended.add((str(socket.close_code), socket.close_reason))
+    try:
+        async for message in socket:
+            await obey(socket, message)
+    finally:
+        ended.add((str(socket.close_code), socket.close_reason))
+
+
+async def obey(socket, message):
+    word, *more = message.split(" ") if isinstance(message, str) else [None]
+    if word == "close":
+        await socket.close(int(more[0]), more[1])
+    elif word == "who":
+        await socket.send(str(socket.request.headers.get("x-auth-subject")))
+    elif word == "closed":
+        async with asyncio.timeout(10):
+            while tuple(more) not in ended:
+                await asyncio.sleep(0.01)
+        await socket.send("yes")
+    else:
+        await socket.send(message)
 
 
 def choose(_, offered):

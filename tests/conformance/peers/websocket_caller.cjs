@@ -96,5 +96,6 @@ async function main() {
     );
 }
 
-// Connections of checks that failed may still be open.
-main().then(() => process.exit());
+// Who waits for something that will never come ends early, and connections of checks that failed may still be open.
+process.exitCode = 1;
+main().then(() => process.exit(0));
