@@ -152,6 +152,9 @@ fn upstream(route: &Route, live: &Live, out: &mut dyn Write) -> io::Result<()> {
     for rate in live.rates.iter().chain(&route.limits) {
         writeln!(out, "          {rate}")?;
     }
+    if let Some(cors) = &route.cors {
+        writeln!(out, "pages     of {} may ask, too", cors.origins)?;
+    }
     Ok(())
 }
 

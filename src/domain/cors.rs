@@ -126,6 +126,18 @@ impl OriginPattern {
     }
 }
 
+impl fmt::Display for Origins {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => f.write_str("every origin"),
+            Self::These(patterns) => {
+                let shown: Vec<_> = patterns.iter().map(ToString::to_string).collect();
+                f.write_str(&shown.join(" or "))
+            }
+        }
+    }
+}
+
 impl fmt::Display for OriginPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

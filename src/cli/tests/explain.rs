@@ -30,6 +30,7 @@ claims = { role = ["admin", "owner"] }
 max_auth_age = "1h"
 upstream = "shop"
 limits = ["100/s per ip", "30/m per subject"]
+cors.origins = ["https://a.example", "https://*.b.example"]
 max_body = "1kb"
 response_timeout = "1m30s"
 
@@ -78,7 +79,8 @@ fn a_route_is_shown_with_its_policy_and_its_upstream() {
          upstream  shop at http://10.0.0.1:3000 http://10.0.0.2:3000\n\
          limits    1kb of request body, 1m30s until the answer begins\n          \
          100/1s per ip\n          \
-         30/60s per subject\n",
+         30/60s per subject\n\
+         pages     of https://a.example or https://*.b.example may ask, too\n",
     );
     check(
         "get",
