@@ -37,15 +37,17 @@
 //!    is forwarded, byte for byte,
 //! 4. `edge::wrong_door` refuses it where the connection is not for its host, or only leads to HTTPS,
 //! 5. `edge::access_log` measures it to the end of its answer,
-//! 6. `edge::hsts` tells browsers that came over TLS to keep to it, if it is to,
-//! 7. `edge::careful` adds to its answer what browsers are to be careful with,
-//! 8. `edge::cors` tells them whose pages may read it, and answers what they ask in advance,
-//! 9. `edge::rate_limit` throttles its address,
-//! 10. `edge::dispatch` sends it to the auth service, along a route, or nowhere,
-//! 11. on a route, `edge::authenticate` asks the worker's `edge::gate` for the caller,
-//! 12. `edge::rate_limit` throttles the caller,
-//! 13. `edge::identity` removes every header that looks like an identity and sets ours,
-//! 14. `proxy` picks a connection and streams both ways.
+//! 6. `edge::grpc` puts refusals into words that callers of gRPC understand,
+//! 7. `edge::hsts` tells browsers that came over TLS to keep to it, if it is to,
+//! 8. `edge::careful` adds to its answer what browsers are to be careful with,
+//! 9. `edge::cors` tells them whose pages may read it, and answers what they ask in advance,
+//! 10. `edge::rate_limit` throttles its address,
+//! 11. `edge::dispatch` sends it to the auth service, along a route, or nowhere,
+//! 12. on a route, `edge::authenticate` asks the worker's `edge::gate` for the caller,
+//! 13. `edge::rate_limit` throttles the caller,
+//! 14. `edge::identity` removes every header that looks like an identity and sets ours,
+//! 15. `proxy` picks a connection of its own (HTTP/1.1) or a stream of a shared one (HTTP/2), in the
+//!     clear or by TLS, and streams both ways, trailers included.
 //!
 //! Nothing on that path takes a lock that another core could hold, boxes a future or a body, or
 //! asks the store: a token that was verified before is looked up in the worker's own memory, and

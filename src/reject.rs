@@ -2,10 +2,12 @@
 
 mod allowance;
 mod code;
+mod grpc;
 
 pub use allowance::Allowance;
 use allowance::whole_secs;
 pub use code::Code;
+pub use grpc::in_grpc;
 
 use std::{borrow::Cow, fmt::Write, time::Duration};
 

@@ -23,6 +23,7 @@ use crate::{
         destination::{Destination, DestinationLayer, Map},
         dispatch::Dispatch,
         gate::{Browsers, Gate, Principal},
+        grpc::GrpcLayer,
         hsts::HstsLayer,
         identity::IdentityLayer,
         rate_limit::RateLimitLayer,
@@ -32,6 +33,7 @@ use crate::{
     limit::Throttle,
     net::{
         Limits,
+        fields::Reserved,
         peer::{Peer, TrustedProxies},
         timer::Timer,
     },
@@ -209,6 +211,8 @@ impl Site {
             .layer(WrongDoorLayer::new(entry))
             // Outside of all that may refuse.
             .layer(self.access_log.clone())
+            // Outside of all that may refuse, inside of what says what was answered.
+            .layer(GrpcLayer)
             // Outside of all that answers.
             .layer(self.hsts.clone())
             .layer(self.careful.clone())
@@ -232,10 +236,11 @@ impl Site {
         let upstreams = Rc::clone(&self.upstreams);
         let tethers = self.tethers.clone();
         let body_idle = self.limits.body_idle;
+        let reserved = self.identity.reserved().clone();
         service_fn(move |request: Request<Incoming>| {
             let caller = request.extensions().get::<Principal>();
             let tether = tethers.tie(caller.map(Principal::session));
-            let prepared = prepare(&upstreams, body_idle, tether, request);
+            let prepared = prepare(&upstreams, body_idle, &reserved, tether, request);
             async move {
                 Ok(match prepared {
                     Ok(mut exchange) => exchange.run().await,
@@ -250,6 +255,7 @@ impl Site {
 fn prepare(
     upstreams: &[Rc<Upstream>],
     body_idle: Duration,
+    reserved: &Reserved,
     tether: Tether,
     request: Request<Incoming>,
 ) -> Result<Exchange, Reject> {
@@ -263,7 +269,7 @@ fn prepare(
         response_timeout: route.response_timeout,
     };
     let upstream = upstreams.get(route.upstream).ok_or_else(nowhere)?;
-    Exchange::new(Rc::clone(upstream), request, terms, tether)
+    Exchange::new(Rc::clone(upstream), request, terms, reserved, tether)
 }
 
 /// What a connection talks to.

@@ -100,7 +100,7 @@ fn every_way_to_say_it_is_understood() {
 fn what_is_not_understood_is_a_mistake_of_usage() {
     for args in [
         "frobnicate",
-        "--upstream https://127.0.0.1:3000",
+        "--upstream ftp://127.0.0.1:3000",
         "--upstream http://me:pw@host",
         "--listen 8080",
         "explain GET",

@@ -51,6 +51,7 @@ fn upstream(
         section.read_within("connect_timeout", r#""3s""#, SECOND / 100..=SECOND * 60);
     let idle = section.read_within("idle", r#""60s""#, SECOND..=HOUR);
     let body_idle = section.read_within("body_idle", r#""30s""#, SECOND..=HOUR * 24);
+    let stream_idle = section.read_within("stream_idle", r#""1h""#, SECOND..=HOUR * 24);
     let max_idle = section.read_within("max_idle", "256", 0..=100_000);
     let max_connections = section.read_within("max_connections", "1024", 1..=100_000);
     let certificates = section.section("tls");
@@ -67,6 +68,7 @@ fn upstream(
         connect_timeout: connect_timeout?,
         idle: idle?,
         body_idle: body_idle?,
+        stream_idle: stream_idle?,
         max_idle: max_idle?,
         max_connections: max_connections?,
     })

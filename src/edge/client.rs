@@ -16,6 +16,7 @@ use tower::{Layer, Service};
 use crate::{
     domain::target::canonical_host,
     net::{
+        fields::is_forwarding,
         forwarded::Told,
         peer::{Client, Dialect, Peer, Scheme, TrustedProxies},
     },
@@ -25,20 +26,6 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
-
-/// Whether a header says what only a proxy may say.
-pub fn is_forwarding(name: &str) -> bool {
-    matches!(
-        name,
-        "forwarded"
-            | "x-forwarded-for"
-            | "x-forwarded-host"
-            | "x-forwarded-port"
-            | "x-forwarded-prefix"
-            | "x-forwarded-proto"
-            | "x-real-ip"
-    )
-}
 
 /// Puts [`Client`] into the request and rewrites `X-Forwarded-For`, `-Proto` and `-Host` for the app.
 #[derive(Debug, Clone)]

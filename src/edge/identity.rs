@@ -11,12 +11,14 @@ use tower::{Layer, Service};
 
 use crate::{
     edge::{
-        client::is_forwarding,
         destination::Destination,
         gate::{Credential, Principal, header_value},
-        request_id::X_REQUEST_ID,
     },
-    net::{cookies, hop_by_hop},
+    net::{
+        cookies,
+        fields::{Reserved, is_other_target},
+        hop_by_hop,
+    },
 };
 
 /// How the identity headers are called.
@@ -42,7 +44,7 @@ pub struct Names {
 #[derive(Debug, Clone)]
 pub struct IdentityLayer {
     names: Arc<Names>,
-    protected: Arc<[String]>,
+    reserved: Reserved,
 }
 
 /// See [`IdentityLayer`].
@@ -64,12 +66,11 @@ impl Default for Names {
 }
 
 impl Names {
-    /// Every name, folded.
-    fn folded(&self) -> impl Iterator<Item = String> {
+    fn all(&self) -> impl Iterator<Item = &str> {
         [&self.subject, &self.phone, &self.session]
             .into_iter()
             .chain(self.claims.iter().map(|(_, name)| name))
-            .map(|name| fold(name.as_str()).collect())
+            .map(HeaderName::as_str)
     }
 }
 
@@ -77,9 +78,14 @@ impl IdentityLayer {
     /// Uses these names.
     pub fn new(names: Names) -> Self {
         Self {
-            protected: names.folded().collect(),
+            reserved: Reserved::new(names.all()),
             names: Arc::new(names),
         }
+    }
+
+    /// The names under which nobody but the gateway speaks to apps.
+    pub const fn reserved(&self) -> &Reserved {
+        &self.reserved
     }
 
     fn rewrite<B>(&self, request: &mut Request<B>) {
@@ -89,7 +95,7 @@ impl IdentityLayer {
             Some(Destination::Auth | Destination::Refused(_)) | None => false,
         };
         let headers = request.headers_mut();
-        hop_by_hop::strip(headers);
+        hop_by_hop::strip_request(headers);
         self.strip(headers);
         if !forward_token {
             cookies::strip(headers);
@@ -113,9 +119,9 @@ impl IdentityLayer {
                 name.bytes()
                     .any(|b| !b.is_ascii_alphanumeric() && b != b'-')
             };
-            self.protected.iter().any(|ours| folds_to(name, ours))
-                || OTHER_TARGETS.iter().any(|target| folds_to(name, target))
-                || (is_unusual() && is_told_by_the_gateway(&fold(name).collect::<String>()))
+            self.reserved.is_identity(name)
+                || is_other_target(name)
+                || (is_unusual() && self.reserved.covers(name))
         };
         let forged: Vec<HeaderName> = headers.keys().filter(|n| is_forged(n)).cloned().collect();
         for name in forged {
@@ -142,29 +148,6 @@ impl IdentityLayer {
             }
         }
     }
-}
-
-/// Headers in which some frameworks look for the target, in place of the one that was matched.
-const OTHER_TARGETS: [&str; 2] = ["x-original-url", "x-rewrite-url"];
-
-/// Whether a header is the gateway's word to the app and stands there already.
-fn is_told_by_the_gateway(name: &str) -> bool {
-    is_forwarding(name) || name == X_REQUEST_ID
-}
-
-/// A header's name as the most forgiving reader sees it: lower case, all but letters and digits alike.
-fn fold(name: &str) -> impl Iterator<Item = char> {
-    name.chars().map(|c| {
-        if c.is_ascii_alphanumeric() {
-            c.to_ascii_lowercase()
-        } else {
-            '-'
-        }
-    })
-}
-
-fn folds_to(name: &str, folded: &str) -> bool {
-    name.len() == folded.len() && fold(name).eq(folded.chars())
 }
 
 impl<S> Layer<S> for IdentityLayer {

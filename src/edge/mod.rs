@@ -7,6 +7,7 @@
 //! | [`destination`] | target, `Host`, method | [`destination::Destination`], the canonical path |
 //! | [`wrong_door`] | `Host`, the connection's certificate | the destination, where it is another one |
 //! | [`access_log`] | all of the above | one line and the metrics, when the answer has ended |
+//! | [`grpc`] | the request's kind | a refusal of a gRPC request, as its caller reads it |
 //! | [`hsts`] | the client's scheme | `Strict-Transport-Security` of the response |
 //! | [`careful`] | the route | `X-Frame-Options` and its like, where the answer says nothing itself |
 //! | [`cors`] | the route, `Origin` | `Access-Control-*` of the response; answers what browsers ask in advance |
@@ -27,6 +28,8 @@ pub mod destination;
 pub mod wrong_door;
 
 pub mod access_log;
+
+pub mod grpc;
 
 pub mod hsts;
 

@@ -2,7 +2,7 @@
 
 use http::{
     HeaderMap, HeaderName,
-    header::{CONNECTION, FORWARDED, HOST},
+    header::{CONNECTION, FORWARDED, HOST, HeaderValue, TE},
 };
 
 /// Never removed because `Connection` names it, and neither is any `X-Forwarded-*`: a client could
@@ -14,6 +14,19 @@ const NEVER: [HeaderName; 4] = [
     HeaderName::from_static("x-real-ip"),
     HeaderName::from_static("x-request-id"),
 ];
+
+/// The same for a request, whose client may have said that it takes trailers: that goes on, since we
+/// pass them on (RFC 9110 §10.1.4), in our own words.
+pub fn strip_request(headers: &mut HeaderMap) {
+    let takes_trailers = headers.get_all(TE).iter().any(|line| {
+        let mut codings = line.as_bytes().split(|b| *b == b',');
+        codings.any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"))
+    });
+    strip(headers);
+    if takes_trailers {
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+    }
+}
 
 /// Removes them all, also those named by any of several `Connection` lines. Headers of our own must
 /// be added afterwards, or a client could have them removed by naming them.
@@ -59,7 +72,6 @@ fn is_hop_by_hop(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderValue;
 
     #[test]
     fn everything_that_any_connection_line_names_is_removed() {
@@ -81,5 +93,19 @@ mod tests {
         strip(&mut headers);
         assert_eq!(headers.len(), 1);
         assert_eq!(headers["x-kept"], "3");
+    }
+
+    #[test]
+    fn that_a_client_takes_trailers_is_all_that_goes_on_of_what_it_takes() {
+        for (line, kept) in [
+            ("trailers", Some("trailers")),
+            ("gzip;q=0.5, Trailers", Some("trailers")),
+            ("gzip", None),
+        ] {
+            let mut headers = HeaderMap::from_iter([(TE, HeaderValue::from_static(line))]);
+            strip_request(&mut headers);
+            let left = headers.get(TE).map(|it| it.to_str().expect("text"));
+            assert_eq!(left, kept, "{line}");
+        }
     }
 }

@@ -20,7 +20,9 @@ pub mod warden;
 
 pub mod bearer;
 pub mod cookies;
+pub mod fields;
 pub mod forwarded;
+pub mod grpc;
 pub mod hop_by_hop;
 pub mod origin;
 pub mod page_view;

@@ -1,6 +1,7 @@
 //! An answer's body on its way to the client; it gives its connection back to the pool, or drops it.
 
 use std::{
+    cell::Cell,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -10,6 +11,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use crate::{
+    net::fields,
     proxy::{
         lease::Lease,
         tether::{Cut, Tether},
@@ -25,6 +27,8 @@ pub struct Download {
     lease: Option<Lease>,
     upload: Watch,
     tether: Tether,
+    /// Whether it was found that there is nothing more to take at the moment.
+    is_taken: Cell<bool>,
 }
 
 impl Download {
@@ -36,6 +40,7 @@ impl Download {
             lease: Some(lease),
             upload,
             tether,
+            is_taken: Cell::new(false),
         };
         if body.incoming.is_end_stream() {
             body.done();
@@ -52,12 +57,20 @@ impl Download {
         {
             lease.give_back();
         }
+        self.upload.abandon();
     }
 
     /// The answer has no end. What is told of it is told to the log: the client only sees it break off.
     fn broken(&mut self, code: Code) -> Broken {
         self.lease = None;
         Broken(code)
+    }
+}
+
+impl Drop for Download {
+    /// A stream that is given up has two directions, and hyper gives up but one.
+    fn drop(&mut self) {
+        self.upload.abandon();
     }
 }
 
@@ -82,13 +95,21 @@ impl Body for Download {
                 if lease.poll_late(cx).is_ready() {
                     return Poll::Ready(Some(Err(self.broken(Code::UpstreamTimeout))));
                 }
-                lease.wait_for_body();
+                // Once for each piece: that others look again must not prolong it.
+                if !self.is_taken.replace(true) && self.upload.is_taken() {
+                    lease.wait_for_body();
+                }
                 Poll::Pending
             }
-            Poll::Ready(Some(Ok(frame))) => {
+            Poll::Ready(Some(Ok(mut frame))) => {
+                if let Some(trailers) = frame.trailers_mut() {
+                    fields::strip_trailers(trailers);
+                }
+                self.is_taken.set(false);
                 if self.incoming.is_end_stream() {
                     self.done();
                 } else {
+                    self.upload.client_takes();
                     lease.wait_for_client();
                 }
                 Poll::Ready(Some(Ok(frame)))

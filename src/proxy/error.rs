@@ -85,7 +85,7 @@ impl From<Error> for Reject {
             Error::Upload(BadUpload::TooSlow) => {
                 Self::new(Code::RequestTimeout, "The body stopped arriving.")
             }
-            Error::Upload(BadUpload::Broken) => Self::new(
+            Error::Upload(BadUpload::Broken | BadUpload::Abandoned) => Self::new(
                 Code::InvalidRequestTarget,
                 "The body broke off or is not framed as HTTP requires.",
             ),

@@ -1,15 +1,16 @@
 //! One request on its way to an app, and the way back of its answer; knows nothing of how connections are kept.
 
-use std::{mem, rc::Rc};
+use std::{mem, rc::Rc, time::Duration};
 
 use http::{
     HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, Version, header, uri::PathAndQuery,
 };
 use hyper::body::Incoming;
+use tokio::time::timeout;
 
 use crate::{
     body::Body,
-    net::hop_by_hop,
+    net::{fields::Reserved, grpc, hop_by_hop},
     proxy::{
         Terms,
         download::Download,
@@ -29,6 +30,10 @@ pub struct Exchange {
     /// Taken while it is being sent.
     request: Option<Request<Upload>>,
     terms: Terms,
+    /// For how long the client waits, if it said so.
+    patience: Option<Duration>,
+    /// How often it may be sent again that the app refused to begin with.
+    tries_left: u8,
     tether: Tether,
 }
 
@@ -37,16 +42,24 @@ impl Exchange {
     pub fn new(
         upstream: Rc<Upstream>,
         request: Request<Incoming>,
-        terms: Terms,
+        mut terms: Terms,
+        reserved: &Reserved,
         tether: Tether,
     ) -> Result<Self, Reject> {
         let (mut parts, incoming) = request.into_parts();
-        let upload = Upload::new(incoming, terms).map_err(Error::Upload)?;
+        let mut patience = None;
+        if grpc::is_grpc(&parts.headers) {
+            terms.body_idle = upstream.stream_idle();
+            patience = grpc::timeout(&parts.headers);
+        }
+        let upload = Upload::new(incoming, terms, reserved).map_err(Error::Upload)?;
         to_origin_form(&mut parts)?;
         Ok(Self {
             upstream,
             request: Some(Request::from_parts(parts, upload)),
             terms,
+            patience,
+            tries_left: TRIES,
             tether,
         })
     }
@@ -56,15 +69,24 @@ impl Exchange {
     /// A request that finds its pooled connection closed is sent again on another one, but only
     /// when none of it had been sent: nothing is ever done twice.
     pub async fn run(&mut self) -> Response<Body<Download>> {
+        let answer = match self.patience {
+            None => self.until_answered().await,
+            Some(patience) => {
+                let answered = Box::pin(timeout(patience, self.until_answered()));
+                answered.await.unwrap_or(Err(Error::Timeout))
+            }
+        };
+        answer.unwrap_or_else(|error| {
+            let upstream = self.upstream.name();
+            tracing::debug!(%upstream, %error, "no answer from the app");
+            Reject::from(error).into_response()
+        })
+    }
+
+    async fn until_answered(&mut self) -> Result<Response<Body<Download>>, Error> {
         loop {
-            match self.attempt().await {
-                Ok(Some(response)) => return response,
-                Ok(None) => {}
-                Err(error) => {
-                    let upstream = self.upstream.name();
-                    tracing::debug!(%upstream, %error, "no answer from the app");
-                    return Reject::from(error).into_response();
-                }
+            if let Some(response) = self.attempt().await? {
+                return Ok(response);
             }
         }
     }
@@ -89,21 +111,55 @@ impl Exchange {
                 Err(Error::Switched)
             }
             Sent::Answered(response) => {
-                upload.answered();
+                if is_stream(response.headers()) {
+                    lease.answers_in_a_stream();
+                }
+                upload.answered(lease.body_idle());
                 let tether = mem::take(&mut self.tether);
                 let body = |incoming| Download::new(incoming, lease, upload, tether);
                 Ok(Some(receive(response).map(body).map(Body::stream)))
             }
             // The app had closed the connection before the request got on it.
-            Sent::Unsent(request, _) if lease.was_used_before() => {
-                self.request = Some(request);
-                Ok(None)
+            Sent::Unsent(request, _) if lease.was_used_before() => self.again(request),
+            // The app had been asked, and had said that it would do nothing.
+            Sent::Refused(request, _) if self.tries_left > 0 => {
+                self.tries_left -= 1;
+                self.again(request)
             }
-            Sent::Unsent(_, error) | Sent::Failed(error) => Err(why(error, &lease, &upload)),
+            Sent::Unsent(_, error) | Sent::Refused(_, error) | Sent::Failed(error) => {
+                Err(why(error, &lease, &upload))
+            }
             Sent::Late => Err(Error::Timeout),
         }
     }
 }
+
+impl Exchange {
+    /// Makes ready for another line, which may not speak as the one before did.
+    fn again(
+        &mut self,
+        request: Request<Upload>,
+    ) -> Result<Option<Response<Body<Download>>>, Error> {
+        let (mut parts, upload) = request.into_parts();
+        to_origin_form(&mut parts)?;
+        self.request = Some(Request::from_parts(parts, upload));
+        Ok(None)
+    }
+}
+
+/// How often a request is sent again that an app refused to begin with.
+const TRIES: u8 = 2;
+
+/// Whether an answer may be silent for long: of events, or of gRPC.
+fn is_stream(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let is_events = kind
+        .and_then(|kind| kind.split_at_checked(EVENTS.len()))
+        .is_some_and(|(kind, _)| kind.eq_ignore_ascii_case(EVENTS));
+    is_events || grpc::is_grpc(headers)
+}
+
+const EVENTS: &[u8] = b"text/event-stream";
 
 /// Whose fault it was that `lease`'s connection gave no answer.
 fn why(error: hyper::Error, lease: &Lease, upload: &Watch) -> Error {

@@ -67,6 +67,8 @@ impl Connection {
             let headers = request.headers_mut();
             headers.insert(header::TRANSFER_ENCODING, chunked);
         }
+        // Said for the client's connection; this one would need more (RFC 9110 §10.1.4).
+        request.headers_mut().remove(header::TE);
         match self.sender.try_send_request(request).await {
             Ok(answer) => Sent::Answered(answer),
             Err(mut failed) => match failed.take_message() {

@@ -2,6 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    error::Error as _,
     fmt,
     future::poll_fn,
     mem,
@@ -11,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use h2::Reason;
 use http::{Request, Uri, Version, header, uri::Authority};
 use hyper::{
     client::conn::http2::{self, SendRequest},
@@ -193,6 +195,7 @@ impl Stream {
     /// Sends a request and waits for the head of its answer.
     pub async fn send(&mut self, mut request: Request<Upload>, endpoint: &Endpoint) -> Sent {
         to_absolute_form(&mut request, endpoint);
+        let mut again = request.body().is_none().then(|| head_of(&request));
         let mut sender = self.connection.sender.clone();
         let mut sending = pin!(sender.try_send_request(request));
         poll_fn(|cx| {
@@ -203,7 +206,7 @@ impl Stream {
                 Ok(answer) => Sent::Answered(answer),
                 Err(mut failed) => match failed.take_message() {
                     Some(unsent) => Sent::Unsent(unsent, failed.into_error()),
-                    None => Sent::Failed(failed.into_error()),
+                    None => failed_with(failed.into_error(), again.take()),
                 },
             })
         })
@@ -218,6 +221,34 @@ impl Drop for Stream {
         if left == 0 {
             self.connection.alarm.set(self.idle);
         }
+    }
+}
+
+/// A request of which all is known to be in its head.
+type Head = Request<()>;
+
+fn head_of(request: &Request<Upload>) -> Head {
+    let mut head = Request::new(());
+    *head.method_mut() = request.method().clone();
+    *head.uri_mut() = request.uri().clone();
+    *head.version_mut() = request.version();
+    *head.headers_mut() = request.headers().clone();
+    head
+}
+
+/// What became of a request that got no answer: its stream was refused, or came after the last one that
+/// a peer that goes away took (RFC 9113 §8.7); or nobody knows.
+fn failed_with(error: hyper::Error, again: Option<Head>) -> Sent {
+    let cause = error
+        .source()
+        .and_then(|cause| cause.downcast_ref::<h2::Error>());
+    let was_not_processed = cause.is_some_and(|cause| {
+        let refused = cause.is_reset() && cause.reason() == Some(Reason::REFUSED_STREAM);
+        cause.is_remote() && (refused || cause.is_go_away())
+    });
+    match again {
+        Some(head) if was_not_processed => Sent::Refused(head.map(|()| Upload::none()), error),
+        Some(_) | None => Sent::Failed(error),
     }
 }
 

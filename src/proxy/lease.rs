@@ -3,6 +3,7 @@
 use std::{
     rc::Rc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use http::{Request, Response};
@@ -19,6 +20,8 @@ pub struct Lease {
     endpoint: Rc<Endpoint>,
     line: Line,
     was_used_before: bool,
+    /// Between two pieces of the answer's body.
+    body_idle: Duration,
 }
 
 /// All there is to talk over. Known kinds, so that HTTP/1.1 in the clear pays for none of the others.
@@ -37,6 +40,8 @@ pub enum Sent {
     Answered(Response<Incoming>),
     /// The connection had ended before anything of the request got on it.
     Unsent(Request<Upload>, hyper::Error),
+    /// The app has said that it did nothing with the request, of which there is no body.
+    Refused(Request<Upload>, hyper::Error),
     /// The connection or the stream ended without an answer.
     Failed(hyper::Error),
     /// The alarm rang first.
@@ -50,6 +55,7 @@ impl Lease {
             endpoint: Rc::clone(endpoint),
             line,
             was_used_before: false,
+            body_idle: endpoint.spec.body_idle,
         }
     }
 
@@ -82,9 +88,19 @@ impl Lease {
         self.was_used_before
     }
 
+    /// The answer may be silent for long.
+    pub fn answers_in_a_stream(&mut self) {
+        self.body_idle = self.endpoint.spec.stream_idle;
+    }
+
+    /// How long the app may be silent in its answer.
+    pub const fn body_idle(&self) -> Duration {
+        self.body_idle
+    }
+
     /// The app has the next word of the answer's body.
     pub fn wait_for_body(&self) {
-        self.alarm().set(self.endpoint.spec.body_idle);
+        self.alarm().set(self.body_idle);
     }
 
     /// The client has to take what there is of the answer's body. Its own connection sees to it that

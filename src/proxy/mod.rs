@@ -43,6 +43,8 @@ pub struct UpstreamSpec {
     pub idle: Duration,
     /// Between two pieces of an answer's body.
     pub body_idle: Duration,
+    /// The same where long silence is usual: in streams of events, and in gRPC, in both directions.
+    pub stream_idle: Duration,
     /// Unused connections kept per worker and server.
     pub max_idle: usize,
     /// Connections per worker and server.

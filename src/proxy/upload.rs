@@ -2,18 +2,24 @@
 
 use std::{
     cell::{Cell, RefCell},
+    fmt,
     pin::Pin,
     rc::Rc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
     time::Duration,
 };
 
 use bytes::Bytes;
+use h2::Reason;
+use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Sleep, sleep};
 
-use crate::{net::timer::Alarm, proxy::Terms};
+use crate::{
+    net::{fields::Reserved, timer::Alarm},
+    proxy::Terms,
+};
 
 /// A request's body. Most requests have none, and cost nothing here.
 #[derive(Debug)]
@@ -34,7 +40,7 @@ pub enum UploadEnd {
     Bad(BadUpload),
 }
 
-/// Why a body could not be sent on; told to hyper, which then gives the connection up.
+/// Why a body could not be sent on; hyper then gives the connection or the stream up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadUpload {
     /// More came than the route allows.
@@ -46,6 +52,9 @@ pub enum BadUpload {
     /// The client went away, or its framing was wrong.
     #[error("the request body broke off")]
     Broken,
+    /// Nobody wants it any more.
+    #[error("the exchange is over")]
+    Abandoned,
 }
 
 #[derive(Debug)]
@@ -55,19 +64,25 @@ struct Upstreaming {
     idle: Duration,
     /// Made when the client first keeps us waiting; bodies that are already here need no timer.
     waiting: Option<Pin<Box<Sleep>>>,
+    reserved: Reserved,
     shared: Rc<Shared>,
 }
 
-#[derive(Debug)]
 struct Shared {
     end: Cell<UploadEnd>,
     /// What watches over the app until its answer begins, and how long the app may take.
     answer_due: RefCell<Option<(Alarm, Duration)>>,
+    /// Whether the client has to send the next piece before the app can do anything.
+    client_sends: Cell<bool>,
+    /// Whether the client has to take the next piece of the answer.
+    client_takes: Cell<bool>,
+    /// Wakes who sends the body.
+    sending: Cell<Option<Waker>>,
 }
 
 impl Upload {
     /// Takes a body; one that says it is too large is refused unread (RFC 9110 §15.5.14).
-    pub fn new(incoming: Incoming, terms: Terms) -> Result<Self, BadUpload> {
+    pub fn new(incoming: Incoming, terms: Terms, reserved: &Reserved) -> Result<Self, BadUpload> {
         if incoming.is_end_stream() {
             return Ok(Self(None));
         }
@@ -79,11 +94,25 @@ impl Upload {
             left: terms.max_body,
             idle: terms.body_idle,
             waiting: None,
+            reserved: reserved.clone(),
             shared: Rc::new(Shared {
                 end: Cell::new(UploadEnd::Open),
                 answer_due: RefCell::new(None),
+                client_sends: Cell::new(false),
+                client_takes: Cell::new(false),
+                sending: Cell::new(None),
             }),
         })))
+    }
+
+    /// No body at all.
+    pub const fn none() -> Self {
+        Self(None)
+    }
+
+    /// Whether there is none.
+    pub const fn is_none(&self) -> bool {
+        self.0.is_none()
     }
 
     /// Whether it ends only where it ends, as chunks do.
@@ -108,10 +137,42 @@ impl Upload {
 }
 
 impl Watch {
-    /// The answer has begun; what is still to be sent no longer sets its deadline.
-    pub fn answered(&self) {
+    /// The answer has begun, and the client has to take it. From now on the app is late when for `idle`
+    /// it neither takes the next piece of the body nor gives the next one of its answer.
+    pub fn answered(&self, idle: Duration) {
         if let Some(shared) = &self.0 {
-            shared.answer_due.take();
+            shared.client_takes.set(true);
+            if let Some((_, timeout)) = &mut *shared.answer_due.borrow_mut() {
+                *timeout = idle;
+            }
+        }
+    }
+
+    /// The client has something of the answer to take.
+    pub fn client_takes(&self) {
+        if let Some(shared) = &self.0 {
+            shared.client_takes.set(true);
+        }
+    }
+
+    /// All of the answer that came was taken. Says whether it is the app that has the next word.
+    pub fn is_taken(&self) -> bool {
+        self.0.as_ref().is_none_or(|shared| {
+            shared.client_takes.set(false);
+            !shared.client_sends.get()
+        })
+    }
+
+    /// Nobody will take the rest of it, should there be any.
+    pub fn abandon(&self) {
+        let Some(shared) = &self.0 else {
+            return;
+        };
+        if shared.end.get() == UploadEnd::Open {
+            shared.end.set(UploadEnd::Bad(BadUpload::Abandoned));
+            if let Some(sending) = shared.sending.take() {
+                sending.wake();
+            }
         }
     }
 
@@ -124,7 +185,10 @@ impl Watch {
 }
 
 impl Upstreaming {
-    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BadUpload>>> {
+    fn poll_piece(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BadUpload>>> {
         loop {
             let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(cx) else {
                 let idle = self.idle;
@@ -133,28 +197,38 @@ impl Upstreaming {
                 return Poll::Ready(Some(Err(BadUpload::TooSlow)));
             };
             self.waiting = None;
-            let Some(frame) = frame else {
-                return Poll::Ready(None);
+            let frame = match frame {
+                None => return Poll::Ready(None),
+                Some(Err(_)) => return Poll::Ready(Some(Err(BadUpload::Broken))),
+                Some(Ok(frame)) => frame,
             };
-            let Ok(frame) = frame else {
-                return Poll::Ready(Some(Err(BadUpload::Broken)));
-            };
-            // Trailers stay here: an app must not take for ours what a client put behind its body.
-            let Ok(data) = frame.into_data() else {
-                continue;
+            let data = match frame.into_data() {
+                Ok(data) => data,
+                Err(frame) => match self.trailers(frame) {
+                    Some(trailers) => return Poll::Ready(Some(Ok(Frame::trailers(trailers)))),
+                    None => continue,
+                },
             };
             let Some(left) = self.left.checked_sub(data.len() as u64) else {
                 return Poll::Ready(Some(Err(BadUpload::TooLarge)));
             };
             self.left = left;
-            return Poll::Ready(Some(Ok(data)));
+            return Poll::Ready(Some(Ok(Frame::data(data))));
         }
+    }
+
+    /// An app must not take for ours what a client put behind its body, nor for a header.
+    fn trailers(&self, frame: Frame<Bytes>) -> Option<HeaderMap> {
+        let mut trailers = frame.into_trailers().ok()?;
+        self.reserved.strip_trailers(&mut trailers);
+        (!trailers.is_empty()).then_some(trailers)
     }
 }
 
 impl Shared {
     /// The app asks for more and the client has none: it is not the app that takes so long.
     fn wait_for_client(&self) {
+        self.client_sends.set(true);
         if let Some((alarm, _)) = &*self.answer_due.borrow() {
             alarm.lift();
         }
@@ -162,39 +236,61 @@ impl Shared {
 
     /// The app has something to take, or all of it.
     fn wait_for_app(&self) {
+        self.client_sends.set(false);
+        // Whose answer nobody takes may stop taking as well.
+        if self.client_takes.get() {
+            return;
+        }
         if let Some((alarm, timeout)) = &*self.answer_due.borrow() {
             alarm.set(*timeout);
         }
     }
 }
 
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Shared({:?})", self.end.get())
+    }
+}
+
 impl Body for Upload {
     type Data = Bytes;
-    type Error = BadUpload;
+    /// What an app that speaks HTTP/2 is told when there will be no more; why is in [`Watch::end`].
+    type Error = h2::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BadUpload>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
         let Some(body) = &mut self.0 else {
             return Poll::Ready(None);
         };
-        let Poll::Ready(polled) = body.poll_data(cx) else {
+        let given_up = || Poll::Ready(Some(Err(Reason::CANCEL.into())));
+        if let UploadEnd::Bad(_) = body.shared.end.get() {
+            return given_up();
+        }
+        let Poll::Ready(polled) = body.poll_piece(cx) else {
             body.shared.wait_for_client();
+            body.shared.sending.set(Some(cx.waker().clone()));
             return Poll::Pending;
         };
         body.shared.wait_for_app();
-        if polled.is_none() || body.incoming.is_end_stream() {
-            body.shared.end.set(UploadEnd::Complete);
-        }
-        Poll::Ready(match polled {
-            None => None,
-            Some(Ok(data)) => Some(Ok(Frame::data(data))),
+        match polled {
             Some(Err(bad)) => {
                 body.shared.end.set(UploadEnd::Bad(bad));
-                Some(Err(bad))
+                given_up()
             }
-        })
+            Some(Ok(piece)) => {
+                if body.incoming.is_end_stream() {
+                    body.shared.end.set(UploadEnd::Complete);
+                }
+                Poll::Ready(Some(Ok(piece)))
+            }
+            None => {
+                body.shared.end.set(UploadEnd::Complete);
+                Poll::Ready(None)
+            }
+        }
     }
 
     fn is_end_stream(&self) -> bool {

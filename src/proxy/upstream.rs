@@ -1,6 +1,6 @@
 //! One app and its servers: whose turn it is, and who comes next if that one is not there.
 
-use std::{cell::Cell, net::SocketAddr, rc::Rc, sync::Arc};
+use std::{cell::Cell, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
 
 use crate::{
     net::timer::Timer,
@@ -46,6 +46,11 @@ impl Upstream {
     /// How it is called.
     pub fn name(&self) -> &str {
         &self.spec.name
+    }
+
+    /// How long a stream may be silent, in either direction.
+    pub fn stream_idle(&self) -> Duration {
+        self.spec.stream_idle
     }
 
     /// A way to the server whose turn it is, or to the first one after it that accepts a connection.

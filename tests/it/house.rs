@@ -98,11 +98,12 @@ const DEEDS: &[Privilege] = &[
     Privilege {
         words: &["TcpStream::connect", "hyper::client", "legacy::Client"],
         places: &[
+            "src/net/dial.rs",
             "src/proxy/",
             "src/store/redis/link/dial.rs",
             "src/sms/http.rs",
         ],
-        why: "only proxy opens connections to apps, the store those to its servers, sms to providers",
+        why: "net opens connections to apps for proxy, the store those to its servers, sms to providers",
     },
     Privilege {
         words: &["SystemTime::now"],

@@ -133,7 +133,7 @@ async fn whom_the_system_trusts_the_gateway_does_and_its_log_says_why_it_trusts_
         answer.is_refused(502, "upstream_unreachable");
     }
     let line = wary
-        .err
+        .out
         .line(|line| line.contains("no connection to an app"));
     let line = line.await;
     let server = format!("server=\"https://localhost:{port}\"");

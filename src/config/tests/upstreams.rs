@@ -88,7 +88,7 @@ fn files_that_are_of_no_use_are_told_where_they_are_named() {
         ),
         (
             "tls = { cert = 'PAPERS/good.pem', key = 'PAPERS/good.pem' }",
-            "3:41: upstreams.app.tls.key: good.pem holds no private key (one that is encrypted cannot be read)",
+            ": upstreams.app.tls.key: good.pem holds no private key (one that is encrypted cannot be read)",
         ),
         (
             "tls.server_name = 'a b'",

@@ -173,13 +173,14 @@ async fn trailers_of_a_request_tell_the_app_nothing() {
     client
         .send(
             "POST /none HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\
-             Trailer: X-Auth-Subject, X-Other\r\nTE: trailers\r\n\r\n\
-             3\r\nabc\r\n0\r\nX-Auth-Subject: admin\r\nX-Other: 1\r\n\r\n",
+             Trailer: X-Auth-Subject, X_Auth_Phone, X-Other\r\nTE: trailers\r\n\r\n\
+             3\r\nabc\r\n0\r\nX-Auth-Subject: admin\r\nX_Auth_Phone: +1\r\nX-Other: 1\r\n\r\n",
         )
         .await;
     let mut server = app.accept().await;
     server.head().await;
-    assert_eq!(server.until("\r\n\r\n").await, "3\r\nabc\r\n0\r\n\r\n");
+    let body = server.until("\r\n\r\n").await;
+    assert_eq!(body, "3\r\nabc\r\n0\r\nx-other: 1\r\n\r\n");
 }
 
 // T6, tokens shown to whom they are not for: Pomerium CVE-2024-39315, Traefik CVE-2026-41181.
