@@ -66,13 +66,13 @@
 //! | S8 | frames that crash | `no_frame_brings_the_gateway_down` |
 //! | slow | heads, bodies, readers | `::connections`, `::bodies::an_upload_that_stops_coming_is_given_up`, `::bad_bodies` |
 //! | S9 | handshakes | `tls`: `no_record_in_the_middle_of_a_handshake_keeps_it_going`; `::https_handshakes` |
+//! | S10 | answers of helpers without end, a client's words in a message | `::sms::a_provider_that_talks_too_much_is_not_listened_to_for_ever`, `no_language_that_a_client_makes_up_stands_in_a_message_or_stops_one` |
 //! | S11 | lines in the log | `nobody_writes_a_line_of_their_own_into_the_log` |
 //! | TLS | a hello in pieces, SNI is not Host | `tls`: all; `::https_certificates`, `::https_clients`, `::https_redirect` |
 //! | Admin | browsers and strangers at the operators' door | `admin`: all; `::operators` |
 //! | Cache, pool | answers for somebody else | `pool`: all; `::pool` |
 //!
-//! Of no concern here: HTTP/3 (not spoken), JWKS of others (none is fetched), HTML for operators (none),
-//! endless answers of those who carry messages (none is asked over HTTP yet).
+//! Of no concern here: HTTP/3 (not spoken), JWKS of others (none is fetched), HTML for operators (none).
 
 mod admin;
 mod brute_force;
@@ -86,11 +86,10 @@ mod paths;
 mod pool;
 mod redirects;
 mod sessions;
+mod table;
 mod tls;
 mod tokens;
 mod upgrades;
-
-use std::{collections::BTreeSet, fs, path::Path};
 
 use crate::stage::{
     Stage,
@@ -144,61 +143,4 @@ async fn refuses(stage: &Stage, row: &str, answer: Answer, status: u16, code: &s
 async fn refuses_target(stage: &Stage, target: &str, status: u16, code: &str) -> String {
     let answer = ask(stage, target).await;
     refuses(stage, target, answer, status, code).await
-}
-
-/// A line without its test, and a test without its line, are found here.
-#[test]
-fn the_table_names_every_test_of_the_suite_and_none_that_is_not_there() {
-    let suite = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
-    let read = |path: &Path| fs::read_to_string(path).expect("a text file");
-    let table = read(&suite.join("threats/mod.rs"));
-    let table: Vec<&str> = table
-        .lines()
-        .filter(|line| line.starts_with("//! |"))
-        .collect();
-    let table = table.concat();
-    let words = |text: &str| -> BTreeSet<String> {
-        let split = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-        split.map(str::to_owned).collect()
-    };
-    let (mut known, mut missing, mut count) = (BTreeSet::new(), Vec::new(), 0);
-    for folder in [suite.clone(), suite.join("threats")] {
-        for file in fs::read_dir(folder).expect("a folder") {
-            let path = file.expect("a file").path();
-            if path.extension().is_none_or(|ending| ending != "rs") {
-                continue;
-            }
-            let text = read(&path);
-            let family = path
-                .file_stem()
-                .and_then(|stem| stem.to_str())
-                .expect("a name");
-            let all = format!("`{family}`: all");
-            let tests = text.split("#[tokio::test]\nasync fn ").skip(1);
-            for name in tests.filter_map(|test| test.split('(').next()) {
-                let is_ours = path
-                    .parent()
-                    .is_some_and(|folder| folder.ends_with("threats"));
-                count += usize::from(is_ours);
-                if is_ours && !table.contains(&all) && !words(&table).contains(name) {
-                    missing.push(name.to_owned());
-                }
-                known.insert(name.to_owned());
-            }
-        }
-    }
-    // The name of a test is a sentence; nothing else in the table has so many words in one.
-    let sentences = words(&table)
-        .into_iter()
-        .filter(|word| word.matches('_').count() > 3);
-    let unknown: Vec<String> = sentences.filter(|name| !known.contains(name)).collect();
-    assert!(
-        missing.is_empty() && unknown.is_empty(),
-        "missing {missing:?}, unknown {unknown:?}"
-    );
-    let readme = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"));
-    assert!(
-        readme.contains(&format!(" {count} tests over real sockets")),
-        "{count} tests"
-    );
 }
