@@ -60,10 +60,14 @@ fn tests_below(folder: &Path) -> Vec<Test> {
         } else if file.extension().is_some_and(|ending| ending == "rs") {
             let text = fs::read_to_string(&file).expect("text");
             let names = text.split("#[tokio::test]\nasync fn ").skip(1);
-            tests.extend(names.filter_map(|rest| rest.split('(').next()).map(|name| Test {
-                file: file.clone(),
-                name: name.to_owned(),
-            }));
+            tests.extend(
+                names
+                    .filter_map(|rest| rest.split('(').next())
+                    .map(|name| Test {
+                        file: file.clone(),
+                        name: name.to_owned(),
+                    }),
+            );
         }
     }
     tests
