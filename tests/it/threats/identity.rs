@@ -183,6 +183,39 @@ async fn trailers_of_a_request_tell_the_app_nothing() {
     assert_eq!(body, "3\r\nabc\r\n0\r\nx-other: 1\r\n\r\n");
 }
 
+// I7, trailers that some reader adds to the head: Http11Probe (authorization, host, length, coding), Traefik 86b5642f.
+#[tokio::test]
+async fn nothing_that_belongs_into_a_head_comes_behind_a_body() {
+    let app = Puppet::new().await;
+    let stage = Stage::with(&[ROUTES[0], &app.setting()]).await;
+    let forbidden = [
+        ("x-auth-phone", "+1"),
+        ("x_auth_session", "1"),
+        ("authorization", "Bearer x"),
+        ("cookie", "otp_access=x"),
+        ("host", "evil.test"),
+        ("content-length", "9"),
+        ("transfer-encoding", "identity"),
+        ("x-forwarded-for", "127.0.0.1"),
+        ("x_forwarded_proto", "https"),
+        ("forwarded", "for=127.0.0.1"),
+        ("x-original-url", "/admin"),
+        ("x-request-id", "forged"),
+    ];
+    let names = forbidden.map(|(name, _)| name).join(", ");
+    let lines = forbidden.map(|(name, value)| format!("{name}: {value}\r\n"));
+    let mut client = Wire::to(stage.address).await;
+    let head = "POST /none HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nTE: trailers";
+    let body = format!("3\r\nabc\r\n0\r\n{}x-kept: 1\r\n\r\n", lines.concat());
+    client
+        .send(format!("{head}\r\nTrailer: {names}, x-kept\r\n\r\n{body}"))
+        .await;
+    let mut server = app.accept().await;
+    server.head().await;
+    let heard = server.until("\r\n\r\n").await;
+    assert_eq!(heard, "3\r\nabc\r\n0\r\nx-kept: 1\r\n\r\n");
+}
+
 // T6, tokens shown to whom they are not for: Pomerium CVE-2024-39315, Traefik CVE-2026-41181.
 #[tokio::test]
 async fn the_token_stays_at_the_gateway_unless_the_route_forwards_it() {

@@ -26,7 +26,7 @@
 //! | I4 | `Connection` that names our headers | `naming_a_header_in_connection_takes_none_of_ours_away` |
 //! | I5 | headers that come twice | `no_spelling_of_an_identity_header_gets_past_any_kind_of_route` |
 //! | I6 | side doors by header, method, path | `no_header_and_no_method_is_a_side_door` |
-//! | I7 | identity in trailers | `trailers_of_a_request_tell_the_app_nothing`; `desync`: `nothing_of_the_chunks_but_their_data_reaches_the_app` |
+//! | I7 | identity in trailers | `trailers_of_a_request_tell_the_app_nothing`, `nothing_that_belongs_into_a_head_comes_behind_a_body`; `::trailers`, `desync`: `nothing_of_the_chunks_but_their_data_reaches_the_app` |
 //! | I8 | claims that no header can carry | `claims_travel_as_text_or_as_json_and_what_no_header_can_carry_stays_away` |
 //! | I9 | one answer for two callers | `nobody_is_taken_for_who_came_before_on_the_same_connection` |
 //! | F1 | everybody is a trusted proxy | `forwarded`: `no_header_makes_somebody_another_client`, `nobody_becomes_trusted_by_claiming_a_trusted_address`, `what_a_client_writes_in_front_of_the_proxys_word_is_not_believed`, `a_proxy_that_names_no_client_is_the_client`; `::forwarding` |
