@@ -87,8 +87,8 @@ fn files_that_are_of_no_use_are_told_where_they_are_named() {
              help: `cert = \"PATH\"`; both may be in one file",
         ),
         (
-            "tls = { cert = 'PAPERS/good.pem', key = 'PAPERS/good.pem' }",
-            ": upstreams.app.tls.key: good.pem holds no private key (one that is encrypted cannot be read)",
+            "tls = { cert = 'PAPERS/good.pem', key = 'PAPERS/other.pem' }",
+            ": upstreams.app.tls.key: other.pem holds no private key (one that is encrypted cannot be read)",
         ),
         (
             "tls.server_name = 'a b'",
