@@ -2,13 +2,13 @@
 
 use std::{fs, net::SocketAddr, path::Path};
 
-use serde_json::json;
 use tempfile::TempDir;
 
 use crate::stage::{
     PHONE, Tokens,
-    client::{Answer, Call},
+    client::Call,
     program::Program,
+    steps::{log_in, me, refresh, send, verify},
 };
 
 #[tokio::test]
@@ -16,8 +16,8 @@ async fn what_was_acknowledged_survives_being_killed() {
     let house = House::new();
     let (program, address) = house.open().await;
     let (kept, ended) = (
-        log_in(&program, address).await,
-        log_in(&program, address).await,
+        log_in(&program, address, PHONE).await,
+        log_in(&program, address, PHONE).await,
     );
     let logout = Call::new(address, "POST", "/api/auth/logout").bearer(&ended.access);
     assert_eq!(logout.send().await.status, 204);
@@ -32,13 +32,13 @@ async fn what_was_acknowledged_survives_being_killed() {
     let (program, address) = house.open().await;
     assert_eq!(me(address, &kept).await.status, 200);
     // Two of three codes were sent before, by processes that are long gone.
-    assert_eq!(send(address).await.status, 200);
+    assert_eq!(send(address, PHONE).await.status, 200);
     let code = program.out.code_for(PHONE).await;
     program.kill().await;
 
     let (_program, address) = house.open().await;
-    send(address).await.is_refused(429, "rate_limited");
-    assert_eq!(verify(address, &code).await.status, 200);
+    send(address, PHONE).await.is_refused(429, "rate_limited");
+    assert_eq!(verify(address, PHONE, &code).await.status, 200);
 }
 
 #[tokio::test]
@@ -54,7 +54,7 @@ async fn a_second_process_on_one_store_says_so_and_ends() {
     );
     assert!(complaint.contains(&house.store()), "{complaint}");
     // The first one has not noticed.
-    log_in(&first, address).await;
+    log_in(&first, address, PHONE).await;
 }
 
 #[tokio::test]
@@ -76,9 +76,9 @@ async fn a_store_that_is_broken_is_named_and_left_alone() {
 async fn the_log_tells_what_happened_and_no_secret() {
     let house = House::new();
     let (program, address) = house.open().await;
-    let tokens = log_in(&program, address).await;
+    let tokens = log_in(&program, address, PHONE).await;
     let code = program.out.code_for(PHONE).await;
-    verify(address, "000000").await;
+    verify(address, PHONE, "000000").await;
     Call::new(address, "POST", "/api/auth/logout")
         .bearer(&tokens.access)
         .send()
@@ -108,7 +108,7 @@ async fn the_log_tells_what_happened_and_no_secret() {
 async fn a_replayed_refresh_token_is_a_warning_in_the_audit_log() {
     let house = House::with("[tokens]\nrefresh_grace = \"0s\"\n");
     let (program, address) = house.open().await;
-    let tokens = log_in(&program, address).await;
+    let tokens = log_in(&program, address, PHONE).await;
     assert_eq!(refresh(address, &tokens).await.status, 200);
     let replayed = refresh(address, &tokens).await;
     replayed.is_refused(400, "invalid_grant");
@@ -159,33 +159,4 @@ impl House {
         let address = program.address().await;
         (program, address)
     }
-}
-
-async fn log_in(program: &Program, address: SocketAddr) -> Tokens {
-    let before = program.out.messages_to(PHONE).len();
-    assert_eq!(send(address).await.status, 200);
-    let code = program.out.nth_code_for(PHONE, before + 1).await;
-    Tokens::of(&verify(address, &code).await.json())
-}
-
-async fn send(address: SocketAddr) -> Answer {
-    let call = Call::new(address, "POST", "/api/auth/send-otp");
-    call.json(&json!({ "mobile_number": PHONE })).send().await
-}
-
-async fn verify(address: SocketAddr, code: &str) -> Answer {
-    let body = json!({ "mobile_number": PHONE, "otp": code, "device_info": "test" });
-    let call = Call::new(address, "POST", "/api/auth/verify-otp");
-    call.json(&body).send().await
-}
-
-async fn refresh(address: SocketAddr, tokens: &Tokens) -> Answer {
-    let call = Call::new(address, "POST", "/api/auth/refresh");
-    let body = json!({ "refresh_token": tokens.refresh });
-    call.json(&body).send().await
-}
-
-async fn me(address: SocketAddr, tokens: &Tokens) -> Answer {
-    let call = Call::new(address, "GET", "/api/auth/me");
-    call.bearer(&tokens.access).send().await
 }

@@ -2,14 +2,14 @@
 
 use std::{fs, net::SocketAddr, time::Duration};
 
-use serde_json::json;
 use tempfile::TempDir;
 
 use crate::stage::{
     Tokens,
-    client::{Answer, Call},
+    client::Call,
     program::Program,
     redis::{Cutter, RedisServer, Weather, wait_for},
+    steps::{log_in, me, refresh, send, verify},
 };
 
 #[tokio::test]
@@ -220,32 +220,4 @@ impl House {
         let (out, err) = program.said().await;
         (code, out, err)
     }
-}
-
-async fn log_in(program: &Program, address: SocketAddr, phone: &str) -> Tokens {
-    assert_eq!(send(address, phone).await.status, 200);
-    let code = program.out.code_for(phone).await;
-    Tokens::of(&verify(address, phone, &code).await.json())
-}
-
-async fn send(address: SocketAddr, phone: &str) -> Answer {
-    let call = Call::new(address, "POST", "/api/auth/send-otp");
-    call.json(&json!({ "mobile_number": phone })).send().await
-}
-
-async fn verify(address: SocketAddr, phone: &str, code: &str) -> Answer {
-    let body = json!({ "mobile_number": phone, "otp": code, "device_info": "test" });
-    let call = Call::new(address, "POST", "/api/auth/verify-otp");
-    call.json(&body).send().await
-}
-
-async fn refresh(address: SocketAddr, tokens: &Tokens) -> Answer {
-    let call = Call::new(address, "POST", "/api/auth/refresh");
-    let body = json!({ "refresh_token": tokens.refresh });
-    call.json(&body).send().await
-}
-
-async fn me(address: SocketAddr, tokens: &Tokens) -> Answer {
-    let call = Call::new(address, "GET", "/api/auth/me");
-    call.bearer(&tokens.access).send().await
 }
