@@ -1,0 +1,207 @@
+//! The conversion guard: what is sent on credit, and what becomes of those who do not pay it back; knows neither phones nor clients.
+//!
+//! Whoever has codes sent and answers none of them is paid by the message, or does somebody harm.
+//! So every message is sent on credit: it is a debt of the number's range, of the block that range
+//! lies in, of its country and of the network of whoever asked. A verified code pays more than one message
+//! back, how much more follows from the share of codes that used to be verified there. Debt within
+//! an allowance is nobody's concern; beyond it a proof of work is demanded, the more the deeper the
+//! debt, and far beyond it nothing is sent for a time. Networks and blocks with a good name do not pay for strangers
+//! in their country; and people who come in numbers verify as they come, and so pay as they go.
+//!
+//! The formulas are judged by `otp-gateway simulate fraud`; the idea of judging what was not verified
+//! against the own history of a place is Authgear's, that of proving work is Hashcash's.
+
+mod meter;
+
+pub use self::meter::Meter;
+
+use crate::clock::Timestamp;
+
+/// A place whose debt is counted, from the narrowest to the widest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Level {
+    /// Ten thousand numbers that differ in their last four digits.
+    Range,
+    /// The numbers that agree in the first digits behind the calling code: an operator, or an area.
+    Block,
+    /// All numbers of one calling code.
+    Country,
+    /// Where those who ask come from: an IPv4 /24, an IPv6 /48.
+    Network,
+}
+
+/// How much credit a place of some level has.
+#[derive(Debug, Clone, Copy)]
+struct Terms {
+    /// Messages that any place may owe.
+    floor: f64,
+    /// What it may owe beyond that, as a share of what is verified there on a day.
+    of_daily: f64,
+    /// How many times the allowance is too much altogether.
+    blocked_beyond: f64,
+    /// What must have been verified there lately for it to have a good name.
+    trusted_after: f64,
+}
+
+/// How hard a proof of work is: leading zero bits of a hash, each of which doubles the work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Bits(pub u8);
+
+/// What a place deserves, or a request for a message that concerns several places.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Suspicion {
+    /// Nothing is wrong.
+    None,
+    /// Whoever asks has to prove that it is worth some work to them.
+    Proof(Bits),
+    /// Nothing is sent before this moment.
+    Blocked(Timestamp),
+}
+
+/// What whoever asks has done to be trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// A proof of so much work; of none, usually.
+    Proof(Bits),
+    /// Whatever could be asked for: suspicions are only to be noted.
+    Everything,
+}
+
+/// One place that a message concerns, and what is known of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Place {
+    /// Of what kind it is.
+    pub level: Level,
+    /// What is owed there.
+    pub meter: Meter,
+}
+
+/// Whether a message is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Admission {
+    /// Whether it is; if not, nothing was changed.
+    pub is_admitted: bool,
+    /// The worst suspicion that any of its places raises.
+    pub suspicion: Suspicion,
+    /// Which one raises it, if any does.
+    pub level: Option<Level>,
+}
+
+/// Below this a proof costs nobody anything: a tenth of a second in a browser.
+const EASIEST: Bits = Bits(16);
+
+/// Beyond this it would shut out people with old phones: some ten seconds there.
+const HARDEST: Bits = Bits(22);
+
+/// Every further allowance that is owed makes the proof sixteen times as hard.
+const BITS_PER_ALLOWANCE: f64 = 4.0;
+
+impl Level {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Range, Self::Block, Self::Country, Self::Network];
+
+    /// As it is called in metrics and audit lines.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Range => "range",
+            Self::Block => "block",
+            Self::Country => "country",
+            Self::Network => "network",
+        }
+    }
+
+    const fn terms(self) -> Terms {
+        match self {
+            Self::Range => Terms {
+                floor: 5.0,
+                of_daily: 0.2,
+                blocked_beyond: 2.5,
+                trusted_after: f64::INFINITY,
+            },
+            Self::Block => Terms {
+                floor: 6.0,
+                of_daily: 0.03,
+                blocked_beyond: 4.0,
+                trusted_after: 10.0,
+            },
+            Self::Country => Terms {
+                floor: 20.0,
+                of_daily: 0.02,
+                blocked_beyond: 8.0,
+                trusted_after: f64::INFINITY,
+            },
+            // One verified code of the last days speaks for a network: it costs an attacker a number.
+            Self::Network => Terms {
+                floor: 5.0,
+                of_daily: 0.2,
+                blocked_beyond: 4.0,
+                trusted_after: 0.4,
+            },
+        }
+    }
+
+    /// Whose good name makes up for what is owed here: people who log in every day, and operators
+    /// whose customers do, do not pay for strangers in the same country.
+    const fn forgives(self, trusted: Self) -> bool {
+        match self {
+            Self::Country => matches!(trusted, Self::Network | Self::Block),
+            Self::Block => matches!(trusted, Self::Network),
+            Self::Range | Self::Network => false,
+        }
+    }
+}
+
+impl Shown {
+    /// Whether it answers `suspicion`.
+    fn answers(self, suspicion: Suspicion) -> bool {
+        match (self, suspicion) {
+            (Self::Everything, _) | (Self::Proof(_), Suspicion::None) => true,
+            (Self::Proof(shown), Suspicion::Proof(wanted)) => shown >= wanted,
+            (Self::Proof(_), Suspicion::Blocked(_)) => false,
+        }
+    }
+}
+
+/// Sends a message on the credit of all `places`, or of none.
+pub fn admit(places: &mut [Place], shown: Shown, now: Timestamp) -> Admission {
+    for place in &mut *places {
+        place.meter.pass_time(place.level, now);
+    }
+    let is_forgiven = |level: Level| {
+        let mut trusted = places
+            .iter()
+            .filter(|place| place.meter.is_trusted(place.level));
+        trusted.any(|place| level.forgives(place.level))
+    };
+    let raised = places
+        .iter()
+        .filter(|place| !is_forgiven(place.level))
+        .map(|place| (place.meter.suspicion(place.level, now), place.level))
+        .max_by_key(|(suspicion, _)| *suspicion);
+    let (suspicion, level) = match raised {
+        None | Some((Suspicion::None, _)) => (Suspicion::None, None),
+        Some((suspicion, level)) => (suspicion, Some(level)),
+    };
+    let is_admitted = shown.answers(suspicion);
+    if is_admitted {
+        for place in places {
+            place.meter.send(place.level, now);
+        }
+    }
+    Admission {
+        is_admitted,
+        suspicion,
+        level,
+    }
+}
+
+/// A message sent on the credit of `places` was answered with its code.
+pub fn verify(places: &mut [Place], now: Timestamp) {
+    for place in places {
+        place.meter.pass_time(place.level, now);
+        place.meter.verify();
+    }
+}
+
+#[cfg(test)]
+mod tests;

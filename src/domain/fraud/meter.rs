@@ -1,0 +1,162 @@
+//! What one place owes, and what used to be verified there; constant in size and in work.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    clock::Timestamp,
+    domain::fraud::{BITS_PER_ALLOWANCE, Bits, EASIEST, HARDEST, Level, Suspicion},
+};
+
+/// What one place owes. All counts are of messages, and fade. A store keeps the fields as they are
+/// and computes with 64-bit floats as it is done here, so that all stores agree to the last bit.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Meter {
+    /// Sent and not paid back.
+    pub debt: f64,
+    /// Sent in good times, fading over [`MEMORY`].
+    pub sent: f64,
+    /// Verified, fading over [`MEMORY`].
+    pub verified: f64,
+    /// Verified, fading over [`PRESENT`].
+    pub recent: f64,
+    /// How often it was blocked of late; one fades in a day.
+    pub strikes: f64,
+    /// Until when nothing is sent.
+    pub blocked_until: Timestamp,
+    /// When it was last brought up to date.
+    pub touched_at: Timestamp,
+}
+
+/// The own history that a place is judged by.
+const MEMORY: Duration = Duration::from_hours(7 * 24);
+
+/// What counts as the present.
+const PRESENT: Duration = Duration::from_hours(1);
+
+/// In which an allowance of debt is forgiven, so that the few who always give up do no harm.
+const FORGIVING: Duration = Duration::from_hours(24);
+
+/// The share of what was verified of late that may be under way. People take half a minute to answer,
+/// which is a hundredth of an hour; but a wave that doubles each ten minutes has most of its hour
+/// still before it.
+const UNDER_WAY: f64 = 0.1;
+
+/// Conversion of a place that nothing is known of, and how many messages that opinion weighs.
+const PRIOR: f64 = 0.6;
+const PRIOR_WEIGHT: f64 = 10.0;
+
+/// No history is believed to be worse or better than this.
+const CONVERSION: (f64, f64) = (0.4, 0.9);
+
+/// How far conversion may stay behind its history.
+const TOLERANCE: f64 = 0.8;
+
+/// The first block; every further strike doubles it.
+const FIRST_BLOCK: Duration = Duration::from_mins(15);
+const LONGEST_BLOCK: Duration = Duration::from_hours(12);
+
+/// The share of the debt that is left when a block begins.
+const LEFT_AFTER_BLOCK: f64 = 0.75;
+
+/// The share of its messages that a place with a good name has verified.
+const TRUSTED_SHARE: f64 = 0.5;
+
+impl Meter {
+    /// When nothing of it means anything any more, so that it may be dropped.
+    pub fn dead_at(&self) -> Timestamp {
+        (self.touched_at + MEMORY).max(self.blocked_until)
+    }
+
+    /// Fades what lies behind.
+    pub(super) fn pass_time(&mut self, level: Level, now: Timestamp) {
+        let passed = now.since(self.touched_at).as_secs_f64();
+        let left = |span: Duration| (1.0 - passed / span.as_secs_f64()).max(0.0);
+        let forgiven = self.allowance(level) * (passed / FORGIVING.as_secs_f64());
+        self.debt = (self.debt - forgiven).max(0.0);
+        self.sent *= left(MEMORY);
+        self.verified *= left(MEMORY);
+        self.recent *= left(PRESENT);
+        let a_day = FORGIVING.as_secs_f64();
+        self.strikes = (self.strikes - passed / a_day).max(0.0);
+        self.touched_at = self.touched_at.max(now);
+    }
+
+    /// What it deserves, once time has passed.
+    pub(super) fn suspicion(&self, level: Level, now: Timestamp) -> Suspicion {
+        if now < self.blocked_until {
+            return Suspicion::Blocked(self.blocked_until);
+        }
+        let allowance = self.allowance(level);
+        if self.debt <= allowance {
+            return Suspicion::None;
+        }
+        let beyond = self.debt / allowance - 1.0;
+        let harder = (beyond * BITS_PER_ALLOWANCE).min(f64::from(HARDEST.0 - EASIEST.0));
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "0 to 6"
+        )]
+        let harder = harder as u8;
+        Suspicion::Proof(Bits(EASIEST.0 + harder))
+    }
+
+    /// One more message was sent on its credit.
+    pub(super) fn send(&mut self, level: Level, now: Timestamp) {
+        let allowance = self.allowance(level);
+        let is_blocked = now < self.blocked_until;
+        // An attack must not become the history that it is judged by.
+        if self.debt < allowance && !is_blocked {
+            self.sent += 1.0;
+        }
+        self.debt += 1.0;
+        // Blocked already, it is sent to only where suspicions are noted and no more.
+        let limit = allowance * level.terms().blocked_beyond;
+        if self.debt > limit && !is_blocked {
+            self.block(limit, now);
+        }
+    }
+
+    /// One of them was verified.
+    pub(super) fn verify(&mut self) {
+        self.debt = (self.debt - self.worth_of_a_verification()).max(0.0);
+        self.verified += 1.0;
+        self.recent += 1.0;
+    }
+
+    /// Whether most of what was asked for there was verified, and enough to tell.
+    pub(super) fn is_trusted(&self, level: Level) -> bool {
+        self.verified >= level.terms().trusted_after
+            && self.verified >= TRUSTED_SHARE * self.sent
+            && self.debt <= self.allowance(level)
+    }
+
+    /// What it may owe without anybody's concern.
+    fn allowance(&self, level: Level) -> f64 {
+        let terms = level.terms();
+        let daily = self.verified * (FORGIVING.as_secs_f64() / MEMORY.as_secs_f64());
+        terms
+            .floor
+            .max(terms.of_daily * daily)
+            .max(UNDER_WAY * self.recent)
+    }
+
+    /// How many messages one verified code pays for: as many as it took until now, and some more.
+    fn worth_of_a_verification(&self) -> f64 {
+        let conversion = (self.verified + PRIOR * PRIOR_WEIGHT) / (self.sent + PRIOR_WEIGHT);
+        let (worst, best) = CONVERSION;
+        1.0 / (TOLERANCE * conversion.clamp(worst, best))
+    }
+
+    /// When the block is over nothing is free, and a few more messages bring the next one.
+    fn block(&mut self, limit: f64, now: Timestamp) {
+        let doublings = self.strikes.round();
+        let secs = FIRST_BLOCK.as_secs_f64() * 2.0_f64.powf(doublings);
+        let span = Duration::from_secs_f64(secs.min(LONGEST_BLOCK.as_secs_f64()));
+        self.blocked_until = now + span;
+        self.strikes += 1.0;
+        self.debt = LEFT_AFTER_BLOCK * limit;
+    }
+}
