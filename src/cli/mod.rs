@@ -3,6 +3,7 @@
 mod check;
 mod explain;
 mod keys;
+mod simulate;
 mod sms;
 mod store;
 mod token;
@@ -53,6 +54,16 @@ struct Given {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[command(flatten)]
+    Configured(Configured),
+    /// Try the rules on made-up traffic
+    #[command(subcommand)]
+    Simulate(Simulate),
+}
+
+/// What is done with a configuration.
+#[derive(Debug, Subcommand)]
+enum Configured {
     /// Run the gateway (what happens without a command, too)
     Serve,
     /// Say everything that is wrong with the configuration
@@ -115,6 +126,17 @@ enum Store {
     Copy(store::Places),
 }
 
+#[derive(Debug, Subcommand)]
+enum Simulate {
+    /// Play days of honest people and attacks through the conversion guard, which takes some seconds
+    /// and needs no configuration
+    Fraud {
+        /// What chance follows from; the same seed gives the same table
+        #[arg(long, value_name = "NUMBER", default_value_t = simulate::SEED)]
+        seed: u64,
+    },
+}
+
 /// What a command reads from and writes to.
 pub struct Streams<'a> {
     /// Standard input.
@@ -172,6 +194,14 @@ pub fn run(args: impl IntoIterator<Item = OsString>, streams: &mut Streams<'_>) 
         Ok(cli) => cli,
         Err(error) => return explain_usage(&error, streams),
     };
+    let command = match cli.command {
+        None => Configured::Serve,
+        Some(Command::Configured(command)) => command,
+        Some(Command::Simulate(Simulate::Fraud { seed })) => {
+            let done = simulate::fraud(seed, streams.out);
+            return done.unwrap_or_else(|error| fail(&error, streams));
+        }
+    };
     let source = Source {
         file: cli.given.config,
         flags: Flags {
@@ -187,14 +217,17 @@ pub fn run(args: impl IntoIterator<Item = OsString>, streams: &mut Streams<'_>) 
             return Exit::Config;
         }
     };
-    let done = execute(cli.command.unwrap_or(Command::Serve), loaded, streams);
-    done.unwrap_or_else(|error| {
-        drop(writeln!(streams.err, "{error}"));
-        Exit::Failed
-    })
+    let done = execute(command, loaded, streams);
+    done.unwrap_or_else(|error| fail(&*error, streams))
 }
 
-fn execute(command: Command, loaded: Loaded, streams: &mut Streams<'_>) -> Result<Exit, Error> {
+fn fail(error: &dyn std::error::Error, streams: &mut Streams<'_>) -> Exit {
+    // With nobody reading, the exit code still tells.
+    drop(writeln!(streams.err, "{error}"));
+    Exit::Failed
+}
+
+fn execute(command: Configured, loaded: Loaded, streams: &mut Streams<'_>) -> Result<Exit, Error> {
     let Loaded {
         config,
         stores,
@@ -202,14 +235,16 @@ fn execute(command: Command, loaded: Loaded, streams: &mut Streams<'_>) -> Resul
     } = loaded;
     let now = Clock::System.now();
     match command {
-        Command::Serve => match app::serve(config, &advice, streams.out)? {
+        Configured::Serve => match app::serve(config, &advice, streams.out)? {
             Ending::Asked => Ok(Exit::Done),
             Ending::Died => Ok(Exit::Failed),
         },
-        Command::Check => Ok(check::check(&advice, streams.out)?),
-        Command::Explain { method, url } => Ok(explain::explain(config, &method, &url, streams)?),
-        Command::Keys(Keys::List) => keys::list(&config.live, now, streams.out),
-        Command::Keys(Keys::Rotate { at_once }) => {
+        Configured::Check => Ok(check::check(&advice, streams.out)?),
+        Configured::Explain { method, url } => {
+            Ok(explain::explain(config, &method, &url, streams)?)
+        }
+        Configured::Keys(Keys::List) => keys::list(&config.live, now, streams.out),
+        Configured::Keys(Keys::Rotate { at_once }) => {
             let pace = if at_once {
                 Pace::AtOnce
             } else {
@@ -217,12 +252,12 @@ fn execute(command: Command, loaded: Loaded, streams: &mut Streams<'_>) -> Resul
             };
             keys::rotate(&config.live, pace, now, streams.out)
         }
-        Command::Token(Token::Inspect { token }) => {
+        Configured::Token(Token::Inspect { token }) => {
             let token = token.map_or_else(|| io::read_to_string(&mut streams.input), Ok)?;
             token::inspect(&config, token.trim(), now, streams.out)
         }
-        Command::Sms(Sms::Test(test)) => sms::test(&test, &config, streams),
-        Command::Store(Store::Copy(places)) => store::copy(&places, &config, &stores, streams),
+        Configured::Sms(Sms::Test(test)) => sms::test(&test, &config, streams),
+        Configured::Store(Store::Copy(places)) => store::copy(&places, &config, &stores, streams),
     }
 }
 

@@ -17,6 +17,9 @@ use crate::cli::{
     },
 };
 
+/// The seed of the table in the README.
+pub const SEED: u64 = 1;
+
 /// What is printed first.
 const HEAD: &str = "\
 Messages that an attack has had sent, of those it asked for, and honest requests that had to prove
@@ -42,9 +45,9 @@ pub fn fraud(seed: u64, out: &mut dyn Write) -> io::Result<Exit> {
 fn row(mix: &Mix, seed: u64) -> String {
     let asks = mix.asks(seed);
     let run = |guard, attacker| World::new(guard, attacker).run(&asks);
-    let open = run(Guard::Off, Attacker::Lazy);
-    let guarded = run(Guard::On, Attacker::Lazy);
-    let determined = run(Guard::On, Attacker::Determined);
+    let open = run(Guard::Watches, Attacker::Lazy);
+    let guarded = run(Guard::Works, Attacker::Lazy);
+    let determined = run(Guard::Works, Attacker::Determined);
     let honest = &guarded.honest;
     format!(
         "{:32} {:>8} {:>9} {:>15} {:>15} {:>8} {:>7.2}% {:>7.3}%",

@@ -90,6 +90,7 @@ fn every_way_to_say_it_is_understood() {
         "keys rotate --config x.toml",
         "token inspect",
         "token inspect abc",
+        "simulate fraud --seed 7",
     ] {
         let args = std::iter::once("otp-gateway").chain(args.split_whitespace());
         Cli::try_parse_from(args.clone()).unwrap_or_else(|error| panic!("{args:?}: {error}"));
@@ -111,6 +112,8 @@ fn what_is_not_understood_is_a_mistake_of_usage() {
         "keys rotate now",
         "token",
         "check --strict",
+        "simulate",
+        "simulate fraud --seed many",
     ] {
         let given: Vec<_> = args.split_whitespace().collect();
         let ran = Place::new("").run(&given);

@@ -100,16 +100,6 @@ impl Level {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Range, Self::Block, Self::Country, Self::Network];
 
-    /// As it is called in metrics and audit lines.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Range => "range",
-            Self::Block => "block",
-            Self::Country => "country",
-            Self::Network => "network",
-        }
-    }
-
     const fn terms(self) -> Terms {
         match self {
             Self::Range => Terms {

@@ -7,7 +7,8 @@ const SEED: u64 = 20_261_122;
 #[test]
 fn the_guard_stops_attacks_and_hinders_hardly_anybody_else() {
     for mix in MIXES {
-        let Outcome { attack, honest } = World::new(Guard::On, Attacker::Lazy).run(&mix.asks(SEED));
+        let Outcome { attack, honest } =
+            World::new(Guard::Works, Attacker::Lazy).run(&mix.asks(SEED));
         let name = mix.name;
         assert!(attack.sent * 20 <= attack.asked, "{name}: {attack:?}");
         assert!(honest.asked > 10_000, "{name}: {honest:?}");
@@ -22,7 +23,7 @@ fn without_the_guard_the_limits_alone_let_most_of_it_through() {
         .iter()
         .find(|mix| mix.name.contains("one operator"))
         .expect("the mix");
-    let attack = World::new(Guard::Off, Attacker::Lazy)
+    let attack = World::new(Guard::Watches, Attacker::Lazy)
         .run(&mix.asks(SEED))
         .attack;
     assert!(attack.sent * 10 > attack.asked * 9, "{attack:?}");

@@ -63,7 +63,7 @@ pub const MIXES: &[Mix] = &[
         event: |draw| {
             draw.pump(20_000, 2.0 * HOUR, |draw| {
                 (MIDDLE, 5, draw.below(1000), draw.fresh())
-            })
+            });
         },
     },
     Mix {

@@ -64,11 +64,6 @@ const LEFT_AFTER_BLOCK: f64 = 0.75;
 const TRUSTED_SHARE: f64 = 0.5;
 
 impl Meter {
-    /// When nothing of it means anything any more, so that it may be dropped.
-    pub fn dead_at(&self) -> Timestamp {
-        (self.touched_at + MEMORY).max(self.blocked_until)
-    }
-
     /// Fades what lies behind.
     pub(super) fn pass_time(&mut self, level: Level, now: Timestamp) {
         let passed = now.since(self.touched_at).as_secs_f64();
