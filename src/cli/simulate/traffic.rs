@@ -7,7 +7,7 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 use crate::clock::Timestamp;
 
 /// One request for a code. Places and people are numbers: what they are called does not matter.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ask {
     /// When.
     pub at: Timestamp,
