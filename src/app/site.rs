@@ -1,10 +1,8 @@
 //! The stacks: what every request passes, in order, on one screen. Only this file knows that order.
 
-use std::{convert::Infallible, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, rc::Rc, sync::Arc};
 
-use bytes::Bytes;
 use http::{Request, Response};
-use http_body::Body as HttpBody;
 use hyper::body::Incoming;
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 
@@ -36,13 +34,15 @@ use crate::{
         fields::Reserved,
         peer::{Peer, TrustedProxies},
         timer::Timer,
+        tunnel::Duplex,
+        websocket::Handshake,
     },
     observe::{
         access::{AccessLog, Lines},
         http::Shard,
         metrics::Metrics,
     },
-    proxy::{App, Download, Exchange, Terms, Tether, Tethers, Upstream},
+    proxy::{App, Content, Exchange, Terms, Tether, Tethers, Upgrade, Upstream},
     reject::{Broken, Code, Reject},
     store::revocations::{OnOutage, Revocations},
     token::Tokens,
@@ -228,22 +228,24 @@ impl Site {
         &self,
     ) -> impl Service<
         Request<Incoming>,
-        Response = Response<Body<Download>>,
+        Response = Response<Body<Content>>,
         Error = Infallible,
         Future: 'static,
     > + Clone
     + use<> {
         let upstreams = Rc::clone(&self.upstreams);
         let tethers = self.tethers.clone();
-        let body_idle = self.limits.body_idle;
+        let limits = Rc::clone(&self.limits);
         let reserved = self.identity.reserved().clone();
         service_fn(move |request: Request<Incoming>| {
             let caller = request.extensions().get::<Principal>();
             let tether = tethers.tie(caller.map(Principal::session));
-            let prepared = prepare(&upstreams, body_idle, &reserved, tether, request);
+            let prepared = prepare(&upstreams, &limits, &reserved, tether, request);
             async move {
                 Ok(match prepared {
-                    Ok(mut exchange) => exchange.run().await,
+                    Ok(Prepared::Exchange(mut exchange)) => exchange.run().await,
+                    // In a box: few requests are one, and none of the others shall have room for it.
+                    Ok(Prepared::Upgrade(upgrade)) => Box::pin(upgrade.run()).await,
                     Err(reject) => reject.into_response(),
                 })
             }
@@ -251,25 +253,37 @@ impl Site {
     }
 }
 
+/// A request that is ready to go to its app.
+enum Prepared {
+    Exchange(Exchange),
+    Upgrade(Upgrade),
+}
+
 /// The exchange that the request's route leads to.
 fn prepare(
     upstreams: &[Rc<Upstream>],
-    body_idle: Duration,
+    limits: &Limits,
     reserved: &Reserved,
     tether: Tether,
     request: Request<Incoming>,
-) -> Result<Exchange, Reject> {
+) -> Result<Prepared, Reject> {
     let nowhere = || Reject::new(Code::NotFound, "No route leads here.");
     let Some(Destination::Route(route)) = request.extensions().get::<Destination>() else {
         return Err(nowhere());
     };
     let terms = Terms {
         max_body: route.max_body,
-        body_idle,
+        body_idle: limits.body_idle,
+        tunnel_idle: limits.tunnel_idle,
         response_timeout: route.response_timeout,
     };
     let upstream = upstreams.get(route.upstream).ok_or_else(nowhere)?;
-    Exchange::new(Rc::clone(upstream), request, terms, reserved, tether)
+    let upstream = Rc::clone(upstream);
+    match request.extensions().get::<Handshake>().cloned() {
+        None => Exchange::new(upstream, request, terms, reserved, tether).map(Prepared::Exchange),
+        Some(handshake) => Upgrade::new(upstream, request, handshake, terms, reserved, tether)
+            .map(Prepared::Upgrade),
+    }
 }
 
 /// What a connection talks to.
@@ -282,19 +296,19 @@ pub trait Door:
     > + 'static
 {
     /// The body of its answers.
-    type Answer: HttpBody<Data = Bytes, Error = Broken> + 'static;
+    type Answer: Duplex<Error = Broken> + 'static;
 }
 
 impl<S, B> Door for S
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + 'static,
     S::Future: 'static,
-    B: HttpBody<Data = Bytes, Error = Broken> + 'static,
+    B: Duplex<Error = Broken> + 'static,
 {
     type Answer = B;
 }
 
 /// An answer of the auth service, as one of the two kinds of bodies that leave the gateway.
-fn our_own(reply: auth::Reply) -> Response<Body<Download>> {
+fn our_own(reply: auth::Reply) -> Response<Body<Content>> {
     reply.map(Body::among)
 }

@@ -157,6 +157,7 @@ fn limits(section: &Section<'_>) -> Result<net::Limits, Reported> {
     let headers = section.read_within("headers", r#""10s""#, SECOND..=HOUR);
     let idle = section.read_within("idle", r#""75s""#, SECOND..=HOUR);
     let body_idle = section.read_within("body_idle", r#""30s""#, SECOND..=HOUR);
+    let tunnel_idle = section.read_within("tunnel_idle", r#""1h""#, SECOND..=HOUR * 24 * 7);
     let drain = section.read_within("drain", r#""30s""#, Duration::ZERO..=HOUR);
     let max_header = section.read_within("max_header", r#""32kb""#, Size(8 << 10)..=Size(1 << 20));
     let max_handshakes = section.read_within("max_handshakes", "1000", 1..=1_000_000);
@@ -168,6 +169,7 @@ fn limits(section: &Section<'_>) -> Result<net::Limits, Reported> {
         headers: headers?,
         idle: idle?,
         body_idle: body_idle?,
+        tunnel_idle: tunnel_idle?,
         drain: drain?,
         max_header_bytes: max_header?.bytes(),
         max_handshakes: max_handshakes?,

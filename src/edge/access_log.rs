@@ -16,7 +16,7 @@ use tower::{Layer, Service};
 
 use crate::{
     edge::{destination::Destination, request_id::X_REQUEST_ID},
-    net::peer::Client,
+    net::{peer::Client, tunnel::Duplex},
     observe::{
         access::{Line, Lines},
         http::Shard,
@@ -138,6 +138,14 @@ impl Record {
             said.code = Some(code);
         }
     }
+
+    /// Passes on what became of something, and writes down why it broke off if it did.
+    fn watch<T>(&mut self, polled: Poll<Result<T, Broken>>) -> Poll<Result<T, Broken>> {
+        if let Poll::Ready(Err(broken)) = &polled {
+            self.broken(*broken);
+        }
+        polled
+    }
 }
 
 impl Drop for Record {
@@ -239,5 +247,30 @@ impl<B: Body<Data = Bytes, Error = Broken>> Body for LoggedBody<B> {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+/// What a client says in a tunnel passes by; only what it is told is counted.
+impl<B: Duplex<Error = Broken>> Duplex for LoggedBody<B> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<Result<usize, Broken>> {
+        let this = self.project();
+        let written = this.body.poll_write(cx, bytes);
+        this.record.watch(written)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
+        let this = self.project();
+        let flushed = this.body.poll_flush(cx);
+        this.record.watch(flushed)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
+        let this = self.project();
+        let shut = this.body.poll_shutdown(cx);
+        this.record.watch(shut)
     }
 }

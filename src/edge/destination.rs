@@ -7,7 +7,7 @@ use std::{
 
 use http::{
     HeaderMap, Method, Request, Uri, Version,
-    header::{HOST, TRANSFER_ENCODING},
+    header::{HOST, SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING},
     request::Parts,
     uri::PathAndQuery,
 };
@@ -18,6 +18,7 @@ use crate::{
         route::{Directory, Found, Route},
         target::{Ambiguity, CanonicalPath, canonical_host},
     },
+    net::websocket::{Flaw, Handshake},
     reject::{Code, Reject},
 };
 
@@ -81,6 +82,20 @@ impl Map {
     }
 
     fn try_find(&self, parts: &mut Parts) -> Result<Destination, Reject> {
+        // First, since an extended CONNECT is the GET of a WebSocket to everybody from here on.
+        let handshake = Handshake::read(parts).map_err(refuse_handshake)?;
+        let destination = self.try_route(parts)?;
+        if let Some(handshake) = handshake {
+            if let Destination::Auth = destination {
+                let detail = "No WebSocket is spoken here.";
+                return Err(Reject::new(Code::InvalidHandshake, detail));
+            }
+            parts.extensions.insert(handshake);
+        }
+        Ok(destination)
+    }
+
+    fn try_route(&self, parts: &mut Parts) -> Result<Destination, Reject> {
         if parts.method == Method::CONNECT || parts.method == Method::TRACE {
             return Err(Reject::new(
                 Code::MethodNotAllowed,
@@ -213,6 +228,21 @@ fn host_of<'a>(
     match named {
         Some(named) if named != target => Err(bad("Target and Host name different hosts.")),
         Some(_) | None => Ok(Some(target)),
+    }
+}
+
+fn refuse_handshake(flaw: Flaw) -> Reject {
+    let code = match flaw {
+        Flaw::OtherVersion => Code::UpgradeRequired,
+        Flaw::Request | Flaw::Connection | Flaw::Key | Flaw::NoVersion | Flaw::Body => {
+            Code::InvalidHandshake
+        }
+    };
+    let reject = Reject::new(code, flaw.to_string());
+    match flaw {
+        // RFC 6455 §4.4: what would be understood.
+        Flaw::OtherVersion => reject.header(SEC_WEBSOCKET_VERSION, "13"),
+        Flaw::Request | Flaw::Connection | Flaw::Key | Flaw::NoVersion | Flaw::Body => reject,
     }
 }
 

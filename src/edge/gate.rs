@@ -8,7 +8,7 @@ use std::{
 };
 
 use arc_swap::{ArcSwap, Cache};
-use http::{HeaderMap, HeaderValue, Request};
+use http::{HeaderValue, Request};
 use serde_json::Value;
 
 pub use self::denied::Denied;
@@ -25,6 +25,7 @@ use crate::{
         cookies::{self, CookieSecure},
         origin,
         peer::{Client, Scheme},
+        websocket::Handshake,
     },
     reject::{Code, Reject},
     store::revocations::{OnOutage, Revocations, View},
@@ -202,7 +203,7 @@ impl Gate {
         else {
             return Ok(None);
         };
-        if !request.method().is_safe() || is_upgrade(headers) {
+        if !request.method().is_safe() || is_handshake(request) {
             self.refuse_cross_origin(request, scheme)?;
         }
         Ok(Some((token, Credential::Cookie)))
@@ -301,9 +302,11 @@ fn meets(access: &Access, demands: &Demands, now: Timestamp) -> Result<(), Rejec
     }
 }
 
-/// A handshake is a GET that opens a channel for everything (RFC 6455 §10.2).
-fn is_upgrade(headers: &HeaderMap) -> bool {
-    headers.contains_key(http::header::UPGRADE)
+/// A handshake is a GET that opens a channel for everything (RFC 6455 §10.2). One that came in HTTP/2
+/// has no `Upgrade`; one that nobody has read yet has nothing else.
+fn is_handshake<B>(request: &Request<B>) -> bool {
+    request.headers().contains_key(http::header::UPGRADE)
+        || request.extensions().get::<Handshake>().is_some()
 }
 
 /// `text` as a header's value, if it arrives at every app as what it is: visible ASCII and blanks

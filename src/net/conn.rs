@@ -1,7 +1,7 @@
 //! One client connection: HTTP/1.1 or HTTP/2, its deadlines, its graceful end; knows nothing of what is served.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::RefCell,
     convert::Infallible,
     error::Error as StdError,
     future::poll_fn,
@@ -12,7 +12,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use http::{Request, Response};
+use http::{Method, Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use hyper::{
     body::Incoming,
@@ -20,7 +20,10 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use pin_project_lite::pin_project;
-use tokio::{io::AsyncReadExt, net::TcpStream};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 use tower::Service;
 
 use crate::net::{
@@ -28,7 +31,9 @@ use crate::net::{
     progress::{InFlight, Progress, Version},
     socket::Socket,
     stream::Streams,
+    switch::{Handover, Side, Switch},
     tls::Secured,
+    tunnel::Duplex,
     watched::Watched,
 };
 
@@ -49,8 +54,8 @@ pub async fn serve<S, B>(arrived: Arrived, service: S, progress: Rc<Progress>, l
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + 'static,
     S::Future: 'static,
-    B: Body<Data = Bytes> + 'static,
-    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+    B: Duplex + 'static,
+    B::Error: StdError + Send + Sync,
 {
     let (version, socket) = match arrived {
         // What was agreed on holds: nothing the client sends makes it another protocol.
@@ -63,36 +68,61 @@ where
         },
     };
     let io = TokioIo::new(socket);
-    let service = Tracked {
-        service: RefCell::new(service),
-        progress: Rc::clone(&progress),
-    };
+    let service = RefCell::new(service);
     match version {
         Version::Http1 => {
+            let handover = Handover::default();
+            let service = Tracked {
+                service,
+                progress: Rc::clone(&progress),
+                handover: Some(handover.clone()),
+            };
             let conn = http1::Builder::new()
                 .max_buf_size(limits.max_header_bytes)
                 .half_close(false)
                 .serve_connection(io, service);
-            Serving {
-                conn,
-                progress,
-                told_to_end: false,
+            let mut serving = Serving::new(conn, Rc::clone(&progress));
+            if let End::Over = (&mut serving).await {
+                let left = serving.conn.into_parts();
+                let io = left.io.into_inner();
+                // In a box: few connections go on after HTTP, and those that do need much room.
+                Box::pin(go_on(io, left.read_buf, handover, progress)).await;
             }
-            .await;
         }
         Version::Http2 => {
+            let service = Tracked {
+                service,
+                progress: Rc::clone(&progress),
+                handover: None,
+            };
             let conn = http2::Builder::new(Streams::of(Rc::clone(&progress)))
                 .max_concurrent_streams(MAX_STREAMS)
                 .max_header_list_size(u32::try_from(limits.max_header_bytes).unwrap_or(u32::MAX))
+                .enable_connect_protocol()
                 .serve_connection(io, service);
-            Serving {
-                conn,
-                progress,
-                told_to_end: false,
-            }
-            .await;
+            Serving::new(conn, progress).await;
         }
     }
+}
+
+/// What becomes of a connection on which HTTP/1 is over: a tunnel, if an app has switched, or nothing.
+async fn go_on<B>(mut io: Socket, first: Bytes, handover: Handover<B>, progress: Rc<Progress>)
+where
+    B: Duplex,
+    B::Error: StdError,
+{
+    let mut rest = pin!(async {
+        match handover.take() {
+            Some(side) => side.tunnel(io, first).await,
+            // hyper leaves that to us where a switch was asked for; done twice it does no harm.
+            None => drop(io.shutdown().await),
+        }
+    });
+    poll_fn(|cx| match progress.poll_broken(cx) {
+        Poll::Ready(_) => Poll::Ready(()),
+        Poll::Pending => rest.as_mut().poll(cx),
+    })
+    .await;
 }
 
 /// A connection that HTTP has not been spoken on yet.
@@ -146,23 +176,23 @@ trait Drain: Future {
     fn drain(self: Pin<&mut Self>);
 }
 
-impl<S, B> Drain for http1::Connection<TokioIo<Socket>, Tracked<S>>
+impl<S, B> Drain for http1::Connection<TokioIo<Socket>, Tracked<S, B>>
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
-    B: Body<Data = Bytes> + 'static,
-    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+    B: Duplex + 'static,
+    B::Error: StdError + Send + Sync,
 {
     fn drain(self: Pin<&mut Self>) {
         self.graceful_shutdown();
     }
 }
 
-impl<S, B> Drain for http2::Connection<TokioIo<Socket>, Tracked<S>, Streams>
+impl<S, B> Drain for http2::Connection<TokioIo<Socket>, Tracked<S, B>, Streams>
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + 'static,
     S::Future: 'static,
-    B: Body<Data = Bytes> + 'static,
-    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+    B: Duplex + 'static,
+    B::Error: StdError + Send + Sync,
 {
     fn drain(self: Pin<&mut Self>) {
         self.graceful_shutdown();
@@ -179,10 +209,28 @@ pin_project! {
     }
 }
 
-impl<C: Drain<Output = hyper::Result<()>>> Future for Serving<C> {
-    type Output = ();
+/// How HTTP ended on a connection.
+enum End {
+    /// In order, or by an error that its client was told.
+    Over,
+    /// By a deadline: nobody is waited for any more.
+    GivenUp,
+}
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+impl<C> Serving<C> {
+    const fn new(conn: C, progress: Rc<Progress>) -> Self {
+        Self {
+            conn,
+            progress,
+            told_to_end: false,
+        }
+    }
+}
+
+impl<C: Drain<Output = hyper::Result<()>>> Future for Serving<C> {
+    type Output = End;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<End> {
         let mut this = self.project();
         if this.progress.is_draining() && !*this.told_to_end {
             *this.told_to_end = true;
@@ -190,68 +238,107 @@ impl<C: Drain<Output = hyper::Result<()>>> Future for Serving<C> {
         }
         while this.progress.poll_broken(cx).is_ready() {
             if *this.told_to_end || !this.progress.takes_leave() {
-                return Poll::Ready(());
+                return Poll::Ready(End::GivenUp);
             }
             *this.told_to_end = true;
             this.conn.as_mut().drain();
         }
         if let Err(error) = ready!(this.conn.poll(cx)) {
             tracing::debug!(%error, "a client connection ended badly");
+            return Poll::Ready(End::GivenUp);
         }
-        Poll::Ready(())
+        Poll::Ready(End::Over)
     }
 }
 
 /// The service of one connection, keeping its [`Progress`] informed.
-struct Tracked<S> {
+struct Tracked<S, B> {
     service: RefCell<S>,
     progress: Rc<Progress>,
+    /// Where a tunnel takes over the whole connection, which it does in HTTP/1.
+    handover: Option<Handover<B>>,
 }
 
-impl<S, B> hyper::service::Service<Request<Incoming>> for Tracked<S>
+impl<S, B> Tracked<S, B> {
+    /// What becomes a tunnel when this request is answered with `101`.
+    fn switch_for(&self, request: &mut Request<Incoming>) -> Switch<B> {
+        match &self.handover {
+            Some(handover) => Switch::Connection(handover.clone()),
+            None if request.method() == Method::CONNECT => {
+                Switch::Stream(hyper::upgrade::on(request))
+            }
+            None => Switch::Nothing,
+        }
+    }
+}
+
+impl<S, B> hyper::service::Service<Request<Incoming>> for Tracked<S, B>
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+    B: Duplex + 'static,
+    B::Error: StdError,
 {
     type Response = Response<TrackedBody<B>>;
     type Error = Infallible;
-    type Future = TrackedFuture<S::Future>;
+    type Future = TrackedFuture<S::Future, B>;
 
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         TrackedFuture {
-            in_flight: Cell::new(Some(self.progress.begin())),
+            in_flight: Some(self.progress.begin()),
+            switch: Some(self.switch_for(&mut request)),
             response: self.service.borrow_mut().call(request),
         }
     }
 }
 
 pin_project! {
-    struct TrackedFuture<F> {
-        in_flight: Cell<Option<InFlight>>,
+    struct TrackedFuture<F, B> {
+        in_flight: Option<InFlight>,
+        switch: Option<Switch<B>>,
         #[pin]
         response: F,
     }
 }
 
-impl<F, B> Future for TrackedFuture<F>
+impl<F, B> Future for TrackedFuture<F, B>
 where
     F: Future<Output = Result<Response<B>, Infallible>>,
+    B: Duplex + 'static,
+    B::Error: StdError,
 {
     type Output = Result<Response<TrackedBody<B>>, Infallible>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let response = ready!(this.response.poll(cx))?;
-        let in_flight = this.in_flight.take();
-        Poll::Ready(Ok(response.map(|body| TrackedBody { body, in_flight })))
+        let (Some(in_flight), Some(switch)) = (this.in_flight.take(), this.switch.take()) else {
+            return Poll::Pending;
+        };
+        let (parts, body) = response.into_parts();
+        Poll::Ready(Ok(if parts.status == StatusCode::SWITCHING_PROTOCOLS {
+            let parts = switch.perform(parts, Side { body, in_flight });
+            Response::from_parts(parts, TrackedBody { answer: None })
+        } else {
+            let answer = Some(Answer { body, in_flight });
+            Response::from_parts(parts, TrackedBody { answer })
+        }))
     }
 }
 
 pin_project! {
-    /// A response body; the request is in flight until it is dropped.
+    /// A response body; the request is in flight until it is dropped. There is none to the answer that
+    /// begins a tunnel.
     struct TrackedBody<B> {
         #[pin]
+        answer: Option<Answer<B>>,
+    }
+}
+
+pin_project! {
+    struct Answer<B> {
+        #[pin]
         body: B,
-        in_flight: Option<InFlight>,
+        in_flight: InFlight,
     }
 }
 
@@ -263,18 +350,21 @@ impl<B: Body> Body for TrackedBody<B> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        let this = self.project();
-        if let Some(in_flight) = this.in_flight {
-            in_flight.asked();
-        }
-        this.body.poll_frame(cx)
+        let Some(answer) = self.project().answer.as_pin_mut() else {
+            return Poll::Ready(None);
+        };
+        let answer = answer.project();
+        answer.in_flight.asked();
+        answer.body.poll_frame(cx)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        let answer = self.answer.as_ref();
+        answer.is_none_or(|answer| answer.body.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let answer = self.answer.as_ref();
+        answer.map_or(SizeHint::with_exact(0), |answer| answer.body.size_hint())
     }
 }

@@ -10,6 +10,8 @@ pub mod conn;
 pub mod dial;
 mod socket;
 mod stream;
+mod switch;
+pub mod tunnel;
 mod watched;
 
 pub mod ending;
@@ -27,6 +29,7 @@ pub mod hop_by_hop;
 pub mod origin;
 pub mod page_view;
 pub mod peer;
+pub mod websocket;
 
 use std::time::Duration;
 
@@ -43,6 +46,8 @@ pub struct Limits {
     pub idle: Duration,
     /// Between two pieces of a body, in either direction.
     pub body_idle: Duration,
+    /// For which a tunnel may be silent on both sides.
+    pub tunnel_idle: Duration,
     /// For requests in flight when the gateway is told to stop.
     pub drain: Duration,
     /// Bytes of a request head, at least 8 KiB.

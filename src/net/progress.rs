@@ -256,6 +256,14 @@ impl InFlight {
     pub fn asked(&self) {
         self.0.asked.set(true);
     }
+
+    /// `stalled` is due when the client of a tunnel does not take anything for so long from now on.
+    /// It runs already if it is there.
+    pub fn await_client(&self, stalled: &mut Option<Alarm>) {
+        if stalled.is_none() {
+            self.0.await_client(stalled);
+        }
+    }
 }
 
 impl Drop for InFlight {

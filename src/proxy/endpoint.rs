@@ -7,9 +7,9 @@ use tokio::{sync::Mutex, time::timeout};
 
 use crate::{
     net::{
-        dial::{self, Agreed, Dialled},
+        dial::{self, Agreed, Dialled, NoConnection},
         timer::Timer,
-        tls::Outbound,
+        tls::{HTTP_1_1, Outbound},
     },
     proxy::{
         Protocol, Server, UpstreamSpec,
@@ -45,7 +45,14 @@ pub enum Place {
     /// In the clear.
     Plain(String),
     /// By TLS.
-    Secured(String, Outbound),
+    Secured {
+        /// `host:port`.
+        address: String,
+        /// Offers what may be spoken there.
+        tls: Outbound,
+        /// Offers HTTP/1.1 alone.
+        http1: Outbound,
+    },
 }
 
 /// Counts a connection for as long as it is open.
@@ -89,12 +96,26 @@ impl Endpoint {
         Box::pin(self.open()).await
     }
 
+    /// A connection of its own, in HTTP/1.1 whatever is spoken otherwise; it may leave HTTP behind.
+    pub async fn lease_alone(self: &Rc<Self>) -> Result<Lease, Error> {
+        let opened = async {
+            let open = self.place_for_one()?;
+            let stream = self.place.dial_for_http1().await?;
+            let connection = http1::open_to_switch(stream, &self.timer).await?;
+            let line = Line::Alone {
+                connection,
+                _open: open,
+            };
+            Ok(Lease::fresh(self, line))
+        };
+        self.in_time(opened).await
+    }
+
     fn share(self: &Rc<Self>) -> Option<Lease> {
         let stream = self.shared.stream(self)?;
         Some(Lease::used_before(self, Line::Http2(stream)))
     }
 
-    /// Opens a connection; its deadline is for all that it takes until a request can go over it.
     async fn open(self: &Rc<Self>) -> Result<Lease, Error> {
         let opened = async {
             match self.speaks.get() {
@@ -102,6 +123,14 @@ impl Endpoint {
                 Agreed::Http2 => self.connect_in_turn().await,
             }
         };
+        self.in_time(opened).await
+    }
+
+    /// Waits for a connection; the deadline is for all that it takes until a request can go over it.
+    async fn in_time(
+        &self,
+        opened: impl Future<Output = Result<Lease, Error>>,
+    ) -> Result<Lease, Error> {
         let opened = timeout(self.spec.connect_timeout, opened).await;
         let opened = opened.unwrap_or(Err(Error::ConnectTimeout));
         match &opened {
@@ -135,10 +164,7 @@ impl Endpoint {
     }
 
     async fn connect(self: &Rc<Self>) -> Result<Lease, Error> {
-        if self.open.get() >= self.spec.max_connections {
-            return Err(Error::Exhausted);
-        }
-        let open = OpenConnection::count(&self.open);
+        let open = self.place_for_one()?;
         let (stream, agreed) = self.dial().await?;
         self.speaks.set(agreed);
         let line = match agreed {
@@ -148,11 +174,19 @@ impl Endpoint {
         Ok(Lease::fresh(self, line))
     }
 
+    /// A place for one connection more.
+    fn place_for_one(&self) -> Result<OpenConnection, Error> {
+        if self.open.get() >= self.spec.max_connections {
+            return Err(Error::Exhausted);
+        }
+        Ok(OpenConnection::count(&self.open))
+    }
+
     async fn dial(&self) -> Result<(Dialled, Agreed), Error> {
         let (stream, agreed) = match &self.place {
             // Nothing can be agreed on in the clear: what is spoken there is known.
             Place::Plain(address) => (dial::plain(address).await?, self.speaks.get()),
-            Place::Secured(address, tls) => dial::secured(address, tls).await?,
+            Place::Secured { address, tls, .. } => dial::secured(address, tls).await?,
         };
         match (self.spec.protocol, agreed) {
             (Protocol::Http2, Agreed::Http1) => Err(Error::NoHttp2),
@@ -166,7 +200,11 @@ impl Place {
     pub fn of(server: &Server, tls: Option<&Outbound>, demo: Option<SocketAddr>) -> Option<Self> {
         match server {
             Server::Http(address) => Some(Self::Plain(address.clone())),
-            Server::Https(address) => Some(Self::Secured(address.clone(), tls?.clone())),
+            Server::Https(address) => Some(Self::Secured {
+                address: address.clone(),
+                tls: tls?.clone(),
+                http1: tls?.offering(&[HTTP_1_1]),
+            }),
             Server::Demo => Some(Self::Plain(demo?.to_string())),
         }
     }
@@ -174,7 +212,7 @@ impl Place {
     /// `host:port`.
     pub fn address(&self) -> &str {
         match self {
-            Self::Plain(address) | Self::Secured(address, _) => address,
+            Self::Plain(address) | Self::Secured { address, .. } => address,
         }
     }
 
@@ -182,7 +220,17 @@ impl Place {
     pub const fn scheme(&self) -> Scheme {
         match self {
             Self::Plain(_) => Scheme::HTTP,
-            Self::Secured(..) => Scheme::HTTPS,
+            Self::Secured { .. } => Scheme::HTTPS,
+        }
+    }
+
+    async fn dial_for_http1(&self) -> Result<Dialled, NoConnection> {
+        match self {
+            Self::Plain(address) => dial::plain(address).await,
+            Self::Secured { address, http1, .. } => {
+                let (stream, _) = dial::secured(address, http1).await?;
+                Ok(stream)
+            }
         }
     }
 }

@@ -27,9 +27,16 @@ pub enum Error {
     /// The other side was silent or spoke something else when it should have begun with HTTP/2.
     #[error("it does not speak HTTP/2")]
     NoHttp2,
-    /// The answer was 101, which the gateway never asks for.
+    /// The answer was 101, which nobody had asked for, or not to what had been asked for, or not
+    /// proven.
     #[error("the app switched protocols unasked")]
     Switched,
+    /// An app took the handshake of an HTTP/2 client for something else, and was content with it.
+    #[error("the app did not switch to WebSocket")]
+    NotSwitched,
+    /// The operating system gave no random bits.
+    #[error("no random bits")]
+    NoChance,
     /// No answer began in time.
     #[error("no answer in time")]
     Timeout,
@@ -61,6 +68,11 @@ impl From<Error> for Reject {
             Error::Exchange(_) | Error::Switched => {
                 Self::new(Code::UpstreamUnreachable, "The app broke off the exchange.")
             }
+            Error::NotSwitched => Self::new(
+                Code::UpstreamUnreachable,
+                "The app speaks no WebSocket here.",
+            ),
+            Error::NoChance => Self::new(Code::Internal, "The gateway cannot make keys now."),
             Error::ConnectTimeout => Self::new(
                 Code::UpstreamTimeout,
                 "The app could not be reached in time.",

@@ -13,6 +13,7 @@ use crate::{
     net::{fields::Reserved, grpc, hop_by_hop},
     proxy::{
         Terms,
+        content::Content,
         download::Download,
         error::Error,
         lease::{Lease, Sent},
@@ -68,7 +69,7 @@ impl Exchange {
     ///
     /// A request that finds its pooled connection closed is sent again on another one, but only
     /// when none of it had been sent: nothing is ever done twice.
-    pub async fn run(&mut self) -> Response<Body<Download>> {
+    pub async fn run(&mut self) -> Response<Body<Content>> {
         let answer = match self.patience {
             None => self.until_answered().await,
             Some(patience) => {
@@ -83,7 +84,7 @@ impl Exchange {
         })
     }
 
-    async fn until_answered(&mut self) -> Result<Response<Body<Download>>, Error> {
+    async fn until_answered(&mut self) -> Result<Response<Body<Content>>, Error> {
         loop {
             if let Some(response) = self.attempt().await? {
                 return Ok(response);
@@ -92,7 +93,7 @@ impl Exchange {
     }
 
     /// `None` when the request was not sent and may be tried again.
-    async fn attempt(&mut self) -> Result<Option<Response<Body<Download>>>, Error> {
+    async fn attempt(&mut self) -> Result<Option<Response<Body<Content>>>, Error> {
         let mut lease = self.upstream.lease().await?;
         self.tether.hold(lease.alarm())?;
         let Some(request) = self.request.take() else {
@@ -117,7 +118,8 @@ impl Exchange {
                 upload.answered(lease.body_idle());
                 let tether = mem::take(&mut self.tether);
                 let body = |incoming| Download::new(incoming, lease, upload, tether);
-                Ok(Some(receive(response).map(body).map(Body::stream)))
+                let response = receive(response).map(body);
+                Ok(Some(response.map(Content::Download).map(Body::stream)))
             }
             // The app had closed the connection before the request got on it.
             Sent::Unsent(request, _) if lease.was_used_before() => self.again(request),
@@ -139,7 +141,7 @@ impl Exchange {
     fn again(
         &mut self,
         request: Request<Upload>,
-    ) -> Result<Option<Response<Body<Download>>>, Error> {
+    ) -> Result<Option<Response<Body<Content>>>, Error> {
         let (mut parts, upload) = request.into_parts();
         to_origin_form(&mut parts)?;
         self.request = Some(Request::from_parts(parts, upload));
@@ -162,7 +164,7 @@ fn is_stream(headers: &HeaderMap) -> bool {
 const EVENTS: &[u8] = b"text/event-stream";
 
 /// Whose fault it was that `lease`'s connection gave no answer.
-fn why(error: hyper::Error, lease: &Lease, upload: &Watch) -> Error {
+pub fn why(error: hyper::Error, lease: &Lease, upload: &Watch) -> Error {
     match upload.end() {
         UploadEnd::Bad(bad) => Error::Upload(bad),
         UploadEnd::Open | UploadEnd::Complete if lease.alarm().is_due() => Error::Timeout,
@@ -171,7 +173,7 @@ fn why(error: hyper::Error, lease: &Lease, upload: &Watch) -> Error {
 }
 
 /// Takes off what belongs to the app's connection.
-fn receive<B>(response: Response<B>) -> Response<B> {
+pub fn receive<B>(response: Response<B>) -> Response<B> {
     let (mut parts, body) = response.into_parts();
     hop_by_hop::strip(&mut parts.headers);
     parts.version = Version::HTTP_11;
@@ -181,7 +183,7 @@ fn receive<B>(response: Response<B>) -> Response<B> {
 
 /// An HTTP/1.1 request names its host in `Host`, which is empty when there is none, and only path and
 /// query in its target (RFC 9112 §3.2), in whatever form it came.
-fn to_origin_form(parts: &mut http::request::Parts) -> Result<(), Error> {
+pub fn to_origin_form(parts: &mut http::request::Parts) -> Result<(), Error> {
     if let Some(authority) = parts.uri.authority() {
         let host = HeaderValue::from_str(authority.as_str()).map_err(|_| Error::Target)?;
         parts.headers.insert(header::HOST, host);

@@ -40,22 +40,38 @@ pub async fn open(
     let (sender, connection) = http1::handshake(TokioIo::new(stream))
         .await
         .map_err(Error::Exchange)?;
-    // The task ends when its sender is dropped, when the app hangs up, or when the alarm is due.
-    drop(spawn_local({
-        let alarm = alarm.clone();
-        async move {
-            let _open = open;
-            let mut connection = pin!(connection);
-            poll_fn(|cx| {
-                if alarm.poll_due(cx).is_ready() {
-                    return Poll::Ready(());
-                }
-                connection.as_mut().poll(cx).map(drop)
-            })
-            .await;
-        }
+    let watched = alarm.clone();
+    drop(spawn_local(async move {
+        let _open = open;
+        drive(connection, watched).await;
     }));
     Ok(Connection { sender, alarm })
+}
+
+/// The same for one request that asks for another protocol. If the app switches to it, the
+/// connection's bytes are handed over.
+pub async fn open_to_switch(stream: Dialled, timer: &Timer) -> Result<Connection, Error> {
+    let alarm = timer.alarm();
+    let (sender, connection) = http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(Error::Exchange)?;
+    drop(spawn_local(drive(
+        connection.with_upgrades(),
+        alarm.clone(),
+    )));
+    Ok(Connection { sender, alarm })
+}
+
+/// Ends when the connection's sender is dropped, when the app hangs up, or when the alarm is due.
+async fn drive<T>(connection: impl Future<Output = T>, alarm: Alarm) {
+    let mut connection = pin!(connection);
+    poll_fn(|cx| {
+        if alarm.poll_due(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        connection.as_mut().poll(cx).map(drop)
+    })
+    .await;
 }
 
 impl Connection {

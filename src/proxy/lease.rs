@@ -11,7 +11,11 @@ use hyper::body::Incoming;
 
 use crate::{
     net::timer::Alarm,
-    proxy::{endpoint::Endpoint, http1, http2, upload::Upload},
+    proxy::{
+        endpoint::{Endpoint, OpenConnection},
+        http1, http2,
+        upload::Upload,
+    },
 };
 
 /// A connection or a stream that is ours until it is given back; dropping it ends it.
@@ -31,6 +35,13 @@ pub enum Line {
     Http1(http1::Connection),
     /// One of many streams of a connection.
     Http2(http2::Stream),
+    /// A whole connection for one request that may leave HTTP behind; it is used for nothing else.
+    Alone {
+        /// Gives its bytes away when that happens.
+        connection: http1::Connection,
+        /// It counts among the open ones for as long as somebody has those bytes.
+        _open: OpenConnection,
+    },
 }
 
 /// What became of a request that was to be sent.
@@ -70,7 +81,9 @@ impl Lease {
     /// Sends a request and waits for the head of its answer.
     pub async fn send(&mut self, request: Request<Upload>) -> Sent {
         match &mut self.line {
-            Line::Http1(connection) => connection.send(request).await,
+            Line::Http1(connection) | Line::Alone { connection, .. } => {
+                connection.send(request).await
+            }
             Line::Http2(stream) => stream.send(request, &self.endpoint).await,
         }
     }
@@ -78,7 +91,7 @@ impl Lease {
     /// The deadline of whatever is waited for. When it is due, all that waits for the app ends.
     pub const fn alarm(&self) -> &Alarm {
         match &self.line {
-            Line::Http1(connection) => &connection.alarm,
+            Line::Http1(connection) | Line::Alone { connection, .. } => &connection.alarm,
             Line::Http2(stream) => &stream.alarm,
         }
     }
@@ -113,7 +126,7 @@ impl Lease {
     /// A connection that is ours alone is ended by its own task, and its body with it.
     pub fn poll_late(&self, cx: &mut Context<'_>) -> Poll<()> {
         match &self.line {
-            Line::Http1(_) => Poll::Pending,
+            Line::Http1(_) | Line::Alone { .. } => Poll::Pending,
             Line::Http2(stream) => stream.alarm.poll_due(cx),
         }
     }
@@ -127,6 +140,7 @@ impl Lease {
                 endpoint.resting.put(connection, spec.idle, spec.max_idle);
             }
             Line::Http2(stream) => drop(stream),
+            Line::Alone { connection, .. } => drop(connection),
         }
     }
 }

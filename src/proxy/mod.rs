@@ -1,8 +1,11 @@
 //! The way to the apps: picks a connection, sends the request, streams the answer back. It knows nothing of tokens or of the auth service.
 
 mod exchange;
+mod upgrade;
 
+mod content;
 mod download;
+mod socket;
 mod tether;
 mod upload;
 
@@ -14,9 +17,10 @@ mod upstream;
 
 mod error;
 
-pub use download::Download;
+pub use content::Content;
 pub use exchange::Exchange;
 pub use tether::{Tether, Tethers};
+pub use upgrade::Upgrade;
 pub use upstream::Upstream;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -133,6 +137,8 @@ pub struct Terms {
     pub max_body: u64,
     /// Between two pieces of the request's body.
     pub body_idle: Duration,
+    /// For which nothing may be said in a WebSocket.
+    pub tunnel_idle: Duration,
     /// From the end of the request to the beginning of the answer.
     pub response_timeout: Duration,
 }

@@ -55,6 +55,18 @@ impl Upstream {
 
     /// A way to the server whose turn it is, or to the first one after it that accepts a connection.
     pub async fn lease(&self) -> Result<Lease, Error> {
+        self.ask(Endpoint::lease).await
+    }
+
+    /// The same over a connection that is opened for this alone, and that may leave HTTP behind.
+    pub async fn lease_alone(&self) -> Result<Lease, Error> {
+        self.ask(Endpoint::lease_alone).await
+    }
+
+    async fn ask(
+        &self,
+        lease: impl AsyncFn(&Rc<Endpoint>) -> Result<Lease, Error>,
+    ) -> Result<Lease, Error> {
         let turn = self.next.get();
         self.next.set(turn.wrapping_add(1));
         let mut last = Error::Nowhere;
@@ -63,7 +75,7 @@ impl Upstream {
             let Some(endpoint) = self.endpoints.get(at) else {
                 break;
             };
-            match endpoint.lease().await {
+            match lease(endpoint).await {
                 Ok(lease) => return Ok(lease),
                 Err(error) => last = error,
             }

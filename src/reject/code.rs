@@ -9,6 +9,7 @@ pub enum Code {
     HttpsRequired,
     InvalidJson,
     InvalidRequestTarget,
+    InvalidHandshake,
     InvalidOtp,
     InvalidGrant,
     MissingToken,
@@ -26,6 +27,7 @@ pub enum Code {
     UnsupportedMediaType,
     MisdirectedRequest,
     ValidationFailed,
+    UpgradeRequired,
     RateLimited,
     HeadersTooLarge,
     Internal,
@@ -38,10 +40,11 @@ pub enum Code {
 
 impl Code {
     /// Every code, for documentation and tests.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 30] = [
         Self::HttpsRequired,
         Self::InvalidJson,
         Self::InvalidRequestTarget,
+        Self::InvalidHandshake,
         Self::InvalidOtp,
         Self::InvalidGrant,
         Self::MissingToken,
@@ -59,6 +62,7 @@ impl Code {
         Self::UnsupportedMediaType,
         Self::MisdirectedRequest,
         Self::ValidationFailed,
+        Self::UpgradeRequired,
         Self::RateLimited,
         Self::HeadersTooLarge,
         Self::Internal,
@@ -100,6 +104,12 @@ impl Code {
                 StatusCode::BAD_REQUEST,
                 "invalid_request_target",
                 "The request target is not acceptable",
+                BROKEN,
+            ),
+            Self::InvalidHandshake => (
+                StatusCode::BAD_REQUEST,
+                "invalid_handshake",
+                "The request asks for a WebSocket in a wrong way",
                 BROKEN,
             ),
             Self::InvalidOtp => (
@@ -202,6 +212,12 @@ impl Code {
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "validation_failed",
                 "A field is not valid",
+                DENIED,
+            ),
+            Self::UpgradeRequired => (
+                StatusCode::UPGRADE_REQUIRED,
+                "upgrade_required",
+                "This version of WebSocket is not spoken",
                 DENIED,
             ),
             Self::RateLimited => (

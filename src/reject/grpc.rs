@@ -16,6 +16,7 @@ impl Code {
         match self {
             Self::InvalidJson
             | Self::InvalidRequestTarget
+            | Self::InvalidHandshake
             | Self::InvalidOtp
             | Self::InvalidGrant
             | Self::UnsupportedMediaType
@@ -24,7 +25,10 @@ impl Code {
             Self::InsufficientScope | Self::CountryNotAllowed | Self::Csrf => PERMISSION_DENIED,
             Self::BodyTooLarge | Self::RateLimited | Self::HeadersTooLarge => RESOURCE_EXHAUSTED,
             Self::HttpsRequired => FAILED_PRECONDITION,
-            Self::NotFound | Self::MethodNotAllowed | Self::MisdirectedRequest => UNIMPLEMENTED,
+            Self::NotFound
+            | Self::MethodNotAllowed
+            | Self::UpgradeRequired
+            | Self::MisdirectedRequest => UNIMPLEMENTED,
             Self::Internal | Self::SmsFailed => INTERNAL,
             Self::UpstreamUnreachable | Self::StoreUnavailable | Self::Overloaded => UNAVAILABLE,
             Self::MissingToken

@@ -60,3 +60,4 @@ mod routes;
 mod shutdown;
 mod streams;
 mod trailers;
+mod websocket;
