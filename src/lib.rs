@@ -49,6 +49,12 @@
 //! 15. `proxy` picks a connection of its own (HTTP/1.1) or a stream of a shared one (HTTP/2), in the
 //!     clear or by TLS, and streams both ways, trailers included.
 //!
+//! The handshake of a WebSocket goes the same way, as the `GET` it is (`net::websocket` reads it for the
+//! third step), to `proxy::upgrade`. Where an app proves that it has switched, the answer of `101` carries
+//! the app's side of the tunnel as its body, so that whatever looks at bodies looks at it, too;
+//! `net::switch` takes it from HTTP, and `net::tunnel` carries bytes until either side, its deadline or
+//! its session ends.
+//!
 //! Nothing on that path takes a lock that another core could hold, boxes a future or a body, or
 //! asks the store: a token that was verified before is looked up in the worker's own memory, and
 //! whether its session was ended is one atomic load (`store::revocations`). Only where there are

@@ -1,7 +1,10 @@
 //! The WebSocket through the gateway: who gets one, what passes through it, and when it ends.
 
+mod browsers;
+mod clients;
 mod endings;
 mod handshakes;
+mod http_2;
 
 use serde_json::json;
 
