@@ -141,6 +141,7 @@ fn limits() -> Limits {
         max_header_bytes: 8192,
         max_handshakes: 1,
         max_connections: 1,
+        max_connections_per_client: 1,
     }
 }
 
