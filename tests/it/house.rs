@@ -57,7 +57,7 @@ const KNOWLEDGE: &[Privilege] = &[
     },
     Privilege {
         words: &["ppp::"],
-        places: &["src/net/proxy_protocol.rs", "src/net/proxy_protocol/"],
+        places: &["src/net/proxy_protocol.rs"],
         why: "only net/proxy_protocol knows what proxies announce",
     },
     Privilege {
