@@ -142,11 +142,12 @@ pub use crate::{
     edge::{
         authenticate::AuthenticateLayer,
         gate::{Browsers, Credential, Gate, Principal},
-        identity::{IdentityLayer, Names as IdentityNames},
+        identity::IdentityLayer,
         login_redirect::LoginRedirect,
     },
     net::{
         cookies::CookieSecure,
+        introduction::Names as IdentityNames,
         peer::{Client, Scheme},
     },
     observe::metrics::Metrics,

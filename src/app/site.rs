@@ -14,6 +14,7 @@ use crate::{
     domain::rate::Stage,
     edge::{
         access_log::{AccessLogLayer, PLACES_BEFORE_ROUTES},
+        app_answer::leave_to_us,
         authenticate::AuthenticateLayer,
         careful::CarefulLayer,
         client::ClientLayer,
@@ -243,9 +244,9 @@ impl Site {
             let prepared = prepare(&upstreams, &limits, &reserved, tether, request);
             async move {
                 Ok(match prepared {
-                    Ok(Prepared::Exchange(mut exchange)) => exchange.run().await,
+                    Ok(Prepared::Exchange(mut exchange)) => leave_to_us(exchange.run().await),
                     // In a box: few requests are one, and none of the others shall have room for it.
-                    Ok(Prepared::Upgrade(upgrade)) => Box::pin(upgrade.run()).await,
+                    Ok(Prepared::Upgrade(upgrade)) => leave_to_us(Box::pin(upgrade.run()).await),
                     Err(reject) => reject.into_response(),
                 })
             }

@@ -13,7 +13,10 @@ use crate::{
         return_to::ReturnTo,
         wire::{self, Reply},
     },
-    net::page_view::is_page_view,
+    net::{
+        introduction::{Names, header_value},
+        page_view::is_page_view,
+    },
     reject::{Code, Reject},
     token::Access,
 };
@@ -22,17 +25,12 @@ const FORWARDED_METHOD: HeaderName = HeaderName::from_static("x-forwarded-method
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_URI: HeaderName = HeaderName::from_static("x-forwarded-uri");
 
-/// The headers by which a proxy learns who is calling.
-const SUBJECT: HeaderName = HeaderName::from_static("x-auth-subject");
-const PHONE: HeaderName = HeaderName::from_static("x-auth-phone");
-const SESSION: HeaderName = HeaderName::from_static("x-auth-session");
-
 /// 200 with identity headers, or the refusal of the token, or the way to the login page.
 pub async fn answer(desk: &Desk, call: &Call) -> Result<Reply, Reject> {
     let original = original(call);
     bearer::caller(desk, &original)
         .await
-        .map(|caller| introduce(&caller))
+        .map(|caller| introduce(&desk.spec().identity, &caller))
         .or_else(|reject| to_login(desk, &original, reject))
 }
 
@@ -58,18 +56,21 @@ fn method(headers: &HeaderMap) -> Method {
     }
 }
 
-fn introduce(caller: &Access) -> Reply {
+/// The same headers by which an app behind this gateway would learn it.
+fn introduce(names: &Names, caller: &Access) -> Reply {
     let mut reply = wire::empty(StatusCode::OK);
+    let headers = reply.headers_mut();
     let session = caller.session.to_string();
     let facts = [
-        (SUBJECT, Some(caller.subject.as_str())),
-        (PHONE, caller.phone.as_deref()),
-        (SESSION, Some(session.as_str())),
+        (&names.subject, Some(caller.subject.as_str())),
+        (&names.phone, caller.phone.as_deref()),
+        (&names.session, Some(session.as_str())),
     ];
-    for (name, value) in facts {
-        if let Some(value) = value.and_then(|text| HeaderValue::from_str(text).ok()) {
-            reply.headers_mut().insert(name, value);
-        }
+    let facts = facts
+        .into_iter()
+        .filter_map(|(name, text)| Some((name, header_value(text?)?)));
+    for (name, value) in facts.chain(names.further(&caller.claims)) {
+        headers.insert(name.clone(), value);
     }
     reply
 }

@@ -12,7 +12,7 @@ use crate::{
         quota::Limit,
         session,
     },
-    net::cookies::CookieSecure,
+    net::{cookies::CookieSecure, introduction::Names},
     observe::audit::Event,
     sms::{Channel, wording::Wording},
     store::revocations::OnOutage,
@@ -52,6 +52,8 @@ pub struct Spec {
     pub channels: Vec<Channel>,
     /// Numbers with a code of their own, to which nothing is sent.
     pub test_numbers: Vec<TestNumber>,
+    /// The headers by which a proxy that asks learns who is calling.
+    pub identity: Names,
     /// Bytes that a request body may have.
     pub max_body: usize,
     /// How long a request body may take to arrive.

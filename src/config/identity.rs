@@ -4,7 +4,7 @@ use http::HeaderName;
 
 use crate::{
     config::{document::Section, problem::Reported, value::Entries},
-    edge::identity::Names,
+    net::introduction::Names,
 };
 
 /// What servers and proxies read themselves; the identity must not pose as it.

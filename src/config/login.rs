@@ -22,7 +22,7 @@ use crate::{
         quota::{Limit, Per, Quota},
         session,
     },
-    net::cookies::CookieSecure,
+    net::{cookies::CookieSecure, introduction::Names},
     sms::Channel,
     store::revocations::OnOutage,
 };
@@ -53,6 +53,7 @@ pub fn login(
     public_url: Option<&Origin>,
     sessions: Result<Sessions, Reported>,
     channels: Result<Vec<Channel>, Reported>,
+    identity: Result<Names, Reported>,
 ) -> Result<auth::Spec, Reported> {
     let auth = root.section("auth");
     let max_body = auth.read_within("max_body", r#""16kb""#, Size(1 << 10)..=Size(1 << 20));
@@ -88,6 +89,7 @@ pub fn login(
         wording,
         channels: channels?,
         test_numbers: otp.test_numbers,
+        identity: identity?,
         max_body: max_body?.bytes(),
         body_timeout: body_timeout?,
     })

@@ -62,8 +62,9 @@ use crate::{
         rate::Rate,
         route::{Directory, Headers},
     },
-    edge::identity::Names,
-    net::{self, listen::Listener, peer::TrustedProxies, tls::Spec as TlsSpec},
+    net::{
+        self, introduction::Names, listen::Listener, peer::TrustedProxies, tls::Spec as TlsSpec,
+    },
     observe::log,
     proxy::{Server, UpstreamSpec},
     sms as carriers, store,

@@ -56,8 +56,9 @@ pub fn read(root: &Section<'_>, flags: &Flags) -> Result<Loaded, Reported> {
     let sms = sms::sms(&root.section("sms"));
     let channels = sms.as_ref().map(|sms| sms.channels.clone());
     let channels = channels.map_err(|reported| *reported);
-    let login = login::login(root, bases.clone(), public_url, sessions, channels);
     let identity = identity(&root.section("identity"));
+    let names = identity.clone();
+    let login = login::login(root, bases.clone(), public_url, sessions, channels, names);
     let apps = root.named("upstreams");
     let upstreams = upstreams(root, &apps, flags.upstream.as_ref());
     let names: Vec<_> = apps.iter().map(|(name, _)| *name).collect();

@@ -23,6 +23,7 @@ use crate::{
     net::{
         bearer,
         cookies::{self, CookieSecure},
+        introduction::header_value,
         origin,
         peer::{Client, Scheme},
         websocket::Handshake,
@@ -307,17 +308,6 @@ fn meets(access: &Access, demands: &Demands, now: Timestamp) -> Result<(), Rejec
 fn is_handshake<B>(request: &Request<B>) -> bool {
     request.headers().contains_key(http::header::UPGRADE)
         || request.extensions().get::<Handshake>().is_some()
-}
-
-/// `text` as a header's value, if it arrives at every app as what it is: visible ASCII and blanks
-/// inside. What lies beyond ASCII is read in one encoding here and in another there, and blanks at
-/// the ends are no part of a value (RFC 9110 §5.5).
-pub fn header_value(text: &str) -> Option<HeaderValue> {
-    let is_plain = text.bytes().all(|b| b == b' ' || b.is_ascii_graphic());
-    let keeps_its_ends = text.trim_ascii().len() == text.len();
-    (is_plain && keeps_its_ends)
-        .then(|| HeaderValue::from_str(text).ok())
-        .flatten()
 }
 
 impl TryFrom<Access> for Verified {

@@ -6,33 +6,20 @@ use std::{
 };
 
 use http::{HeaderMap, HeaderName, Request, header::AUTHORIZATION};
-use serde_json::Value;
 use tower::{Layer, Service};
 
 use crate::{
     edge::{
         destination::Destination,
-        gate::{Credential, Principal, header_value},
+        gate::{Credential, Principal},
     },
     net::{
         cookies,
         fields::{Reserved, is_other_target},
         hop_by_hop,
+        introduction::Names,
     },
 };
-
-/// How the identity headers are called.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Names {
-    /// Carries `sub`.
-    pub subject: HeaderName,
-    /// Carries `phone_number`.
-    pub phone: HeaderName,
-    /// Carries `sid`.
-    pub session: HeaderName,
-    /// Further claims and the headers that carry them: a text as it is, anything else as JSON.
-    pub claims: Vec<(String, HeaderName)>,
-}
 
 /// Sets the identity headers of a request from its [`Principal`], and from nothing else.
 ///
@@ -52,26 +39,6 @@ pub struct IdentityLayer {
 pub struct Identify<S> {
     inner: S,
     layer: IdentityLayer,
-}
-
-impl Default for Names {
-    fn default() -> Self {
-        Self {
-            subject: HeaderName::from_static("x-auth-subject"),
-            phone: HeaderName::from_static("x-auth-phone"),
-            session: HeaderName::from_static("x-auth-session"),
-            claims: Vec::new(),
-        }
-    }
-}
-
-impl Names {
-    fn all(&self) -> impl Iterator<Item = &str> {
-        [&self.subject, &self.phone, &self.session]
-            .into_iter()
-            .chain(self.claims.iter().map(|(_, name)| name))
-            .map(HeaderName::as_str)
-    }
 }
 
 impl IdentityLayer {
@@ -136,16 +103,8 @@ impl IdentityLayer {
         if let Some(phone) = principal.phone_value() {
             headers.insert(names.phone.clone(), phone.clone());
         }
-        for (claim, name) in &names.claims {
-            let value = match principal.access().claims.get(claim) {
-                Some(Value::String(text)) => header_value(text),
-                Some(other) => header_value(&other.to_string()),
-                None => None,
-            };
-            // A value that no header can carry stays away rather than arrive changed.
-            if let Some(value) = value {
-                headers.insert(name.clone(), value);
-            }
+        for (name, value) in names.further(&principal.access().claims) {
+            headers.insert(name.clone(), value);
         }
     }
 }

@@ -15,6 +15,7 @@
 //! | [`dispatch`] | the destination | nothing: refuses, or hands on to the auth service or a route |
 //! | [`authenticate`] | the route's access, the token | [`gate::Principal`] |
 //! | [`identity`] | the principal | the identity headers, after taking away all that look like them |
+//! | [`app_answer`] | the app's answer | takes away the gateway's cookies and its name in `Proxy-Status` |
 //!
 //! A layer refuses by answering; none has an error of its own. It knows neither the auth service
 //! nor the way to the apps.
@@ -47,6 +48,8 @@ pub mod login_redirect;
 mod token_cache;
 
 pub mod identity;
+
+pub mod app_answer;
 
 #[cfg(test)]
 mod tests;

@@ -111,6 +111,32 @@ pub fn strip(headers: &mut HeaderMap) {
     }
 }
 
+/// Takes out of an app's answer what would set one of the session cookies, or end it: says whether there
+/// was anything. An app that could would choose who somebody is.
+pub fn keep_ours(headers: &mut HeaderMap) -> bool {
+    let sets_ours = |line: &HeaderValue| {
+        let pair = line.as_bytes().split(|byte| *byte == b';').next();
+        // A cookie without a name is sent back as its value alone, which may look like a name and a value.
+        let pair = pair.unwrap_or_default().trim_ascii_start();
+        let pair = pair.strip_prefix(b"=").unwrap_or(pair);
+        let name = pair.split(|byte| *byte == b'=').next();
+        let name = name.unwrap_or_default().trim_ascii();
+        // Browsers compare prefixes without regard to case.
+        OURS.iter()
+            .any(|ours| name.eq_ignore_ascii_case(ours.as_bytes()))
+    };
+    if !headers.get_all(header::SET_COOKIE).iter().any(sets_ours) {
+        return false;
+    }
+    let lines = headers.get_all(header::SET_COOKIE).iter();
+    let kept: Vec<_> = lines.filter(|line| !sets_ours(line)).cloned().collect();
+    headers.remove(header::SET_COOKIE);
+    for line in kept {
+        headers.append(header::SET_COOKIE, line);
+    }
+    true
+}
+
 /// Every name one of our cookies may have.
 const OURS: [&str; 4] = [
     Flavour::Secure.access(),
@@ -191,6 +217,31 @@ mod tests {
         let mut only_ours = cookies(&[b"__Secure-otp_refresh=t;otp_refresh = u"]);
         strip(&mut only_ours);
         assert!(only_ours.is_empty());
+    }
+
+    #[test]
+    fn an_app_sets_every_cookie_but_ours() {
+        for line in [
+            "otp_access=forged; Path=/",
+            " otp_access = forged",
+            "otp_access=; Max-Age=0",
+            "otp_access",
+            "=otp_access=forged",
+            "= otp_access=forged",
+            "__Host-otp_access=forged; Secure; Path=/",
+            "__HOST-otp_access=forged; Secure; Path=/",
+            "__Secure-otp_refresh=forged; Secure",
+            "otp_refresh=forged; Domain=example.com",
+        ] {
+            let lines = ["a=1; Path=/", line, "xotp_access=2", "b=otp_access=3"];
+            let lines = lines.map(|line| (header::SET_COOKIE, line.parse().expect("a value")));
+            let mut headers = HeaderMap::from_iter(lines);
+            assert!(keep_ours(&mut headers), "{line}");
+            let kept: Vec<_> = headers.get_all(header::SET_COOKIE).iter().collect();
+            assert_eq!(kept, ["a=1; Path=/", "xotp_access=2", "b=otp_access=3"]);
+            assert!(!keep_ours(&mut headers));
+        }
+        assert!(!keep_ours(&mut HeaderMap::new()));
     }
 
     proptest! {

@@ -26,6 +26,7 @@ pub mod fields;
 pub mod forwarded;
 pub mod grpc;
 pub mod hop_by_hop;
+pub mod introduction;
 pub mod origin;
 pub mod page_view;
 pub mod peer;

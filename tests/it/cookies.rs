@@ -4,6 +4,7 @@ use crate::stage::{
     BEHIND_A_PROXY, PHONE, Stage,
     browser::Browser,
     client::{Answer, Call},
+    wire::{Puppet, Wire},
 };
 
 const EVIL: &str = "https://evil.example";
@@ -234,4 +235,29 @@ fn guards(answer: &Answer) -> Vec<String> {
         .into_iter()
         .map(without_value)
         .collect()
+}
+
+#[tokio::test]
+async fn an_app_cannot_choose_who_somebody_is_nor_refuse_in_the_gateways_name() {
+    let app = Puppet::new().await;
+    let open = "[[routes]]\npath = \"/\"\nauth = \"none\"";
+    let stage = Stage::with(&[open, &app.setting()]).await;
+    let mut client = Wire::to(stage.address).await;
+    client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n").await;
+    let mut server = app.accept().await;
+    server.request().await;
+    server
+        .send(
+            "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nSet-Cookie: theme=dark\r\n\
+             Set-Cookie: otp_access=forged; Path=/\r\nSet-Cookie: =otp_refresh=forged\r\n\
+             Set-Cookie: __Host-otp_access=; Max-Age=0\r\nX-Request-Id: forged\r\n\
+             Proxy-Status: otp-gateway; error=forged\r\nProxy-Status: inner; hit\r\n\r\n",
+        )
+        .await;
+    let (_, headers) = client.head().await;
+    let all = |name: &str| headers.get_all(name).iter().cloned().collect::<Vec<_>>();
+    assert_eq!(all("set-cookie"), ["theme=dark"]);
+    assert_eq!(all("proxy-status"), ["inner; hit"]);
+    assert_eq!(all("x-request-id").len(), 1);
+    assert_ne!(headers["x-request-id"], "forged");
 }

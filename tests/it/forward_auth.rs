@@ -39,6 +39,30 @@ async fn a_proxy_in_front_learns_who_is_calling() {
 }
 
 #[tokio::test]
+async fn a_proxy_in_front_learns_it_by_the_names_that_apps_know() {
+    let stage = Stage::with(&[
+        "identity.subject = \"X-User\"",
+        "identity.phone = \"X-Phone\"",
+        "identity.session = \"X-Login\"",
+        "identity.claims = { tenant = \"X-Tenant\", none = \"X-None\" }",
+        "tokens.claims = { tenant = \"acme\" }",
+    ])
+    .await;
+    let tokens = stage.log_in(PHONE).await;
+    let check = stage.get("/api/auth/check").bearer(&tokens.access);
+    let answer = check.send().await;
+    assert_eq!(answer.status, 200);
+    let subject = &jwt::claims(&tokens.access)["sub"];
+    assert_eq!(answer.header("x-user"), subject);
+    assert_eq!(answer.header("x-phone"), PHONE);
+    assert_eq!(answer.header("x-login"), tokens.session);
+    assert_eq!(answer.header("x-tenant"), "acme");
+    for absent in ["x-none", "x-auth-subject", "x-auth-phone", "x-auth-session"] {
+        assert!(!answer.headers.contains_key(absent), "{absent}");
+    }
+}
+
+#[tokio::test]
 async fn somebody_looking_at_a_page_is_led_to_the_login_on_the_host_they_are_on() {
     let stage = Stage::with(&[BEHIND_A_PROXY]).await;
     let answer = asked(&stage, "GET", "/orders?id=7").header(HTML.0, HTML.1);

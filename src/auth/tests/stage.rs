@@ -26,6 +26,7 @@ use crate::{
     },
     net::{
         cookies::CookieSecure,
+        introduction::Names,
         peer::{Client, Scheme},
     },
     observe::metrics::Metrics,
@@ -116,6 +117,7 @@ pub fn spec() -> Spec {
             until: START + Duration::from_hours(24),
             networks: Vec::new(),
         }],
+        identity: Names::default(),
         max_body: 16 * 1024,
         body_timeout: Duration::from_secs(5),
     }
