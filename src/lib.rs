@@ -28,8 +28,8 @@
 //! apps and its own stacks. `net::listen` accepts; `net::proxy_protocol` hears from a proxy in front who the
 //! client is, where the address is one for that; `net::tls` shakes hands where the address is one for
 //! HTTPS, by the terms that follow from the certificate files at that moment; `net::conn` speaks HTTP/1
-//! or HTTP/2, as ALPN says or as the first bytes do, and watches the connection's deadlines; and
-//! `app::site` says on one screen what every request passes:
+//! or HTTP/2, as ALPN says or as the first bytes do; `net::progress` watches its deadlines and
+//! `net::ending` tells why one ended it; and `app::site` says on one screen what every request passes:
 //!
 //! 1. `edge::request_id` names it,
 //! 2. `edge::client` decides whose word about its origin is believed,

@@ -1,7 +1,13 @@
 //! The stacks: what every request passes, in order, on one screen. Only this file knows that order.
 
-use std::{convert::Infallible, net::SocketAddr, rc::Rc, sync::Arc};
+use std::{
+    convert::Infallible,
+    net::{IpAddr, SocketAddr},
+    rc::Rc,
+    sync::Arc,
+};
 
+use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
@@ -26,7 +32,7 @@ use crate::{
         hsts::HstsLayer,
         identity::IdentityLayer,
         rate_limit::RateLimitLayer,
-        request_id::{Ids, RequestIdLayer},
+        request_id::{Ids, RequestIdLayer, X_REQUEST_ID},
         wrong_door::{Entry, WrongDoorLayer},
     },
     limit::Throttle,
@@ -179,6 +185,16 @@ impl Site {
         }
     }
 
+    /// The answer to something that never became a request.
+    pub fn refuse(&self, client: IpAddr, code: Code) -> Response<Bytes> {
+        let reject = Reject::new(code, "What came is no request that can be read.");
+        let mut response = reject.into_response();
+        let id = self.ids.next();
+        self.access_log.unread(client, &id, &response);
+        response.headers_mut().insert(X_REQUEST_ID, id);
+        response
+    }
+
     /// What the requests of one connection pass, outermost first. Order is meaning:
     pub fn door(&self, peer: Peer, entry: Entry) -> impl Door {
         let peer = Rc::new(peer);
@@ -274,7 +290,7 @@ fn prepare(
     };
     let terms = Terms {
         max_body: route.max_body,
-        body_idle: limits.body_idle,
+        pace: limits.pace,
         tunnel_idle: limits.tunnel_idle,
         response_timeout: route.response_timeout,
     };

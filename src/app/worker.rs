@@ -125,8 +125,10 @@ impl Accepting {
             let entrance = self.entrance.clone();
             let serving = self.connections.track_future(async move {
                 if let Some(guest) = entrance.let_in(stream, &progress).await {
+                    let client = guest.peer.ip;
                     let door = site.door(guest.peer, guest.entry);
-                    conn::serve(guest.arrived, door, progress, site.limits()).await;
+                    let refuse = |code| site.refuse(client, code);
+                    conn::serve(guest.arrived, door, refuse, progress).await;
                     drop(guest.seat);
                 }
                 drop(place);

@@ -21,7 +21,7 @@ use crate::{
         problem::Reported,
         secrets::secrets,
         tls::{Tls, tls},
-        units::Size,
+        units::{self, Size},
         url::Origin,
         value::{Address, Addresses, Text, Value},
     },
@@ -29,6 +29,7 @@ use crate::{
     net::{
         self,
         listen::{Entrance, Listener},
+        patience::Pace,
         peer::{Dialect, TrustedProxies},
         proxy_protocol::Preamble,
     },
@@ -157,9 +158,16 @@ fn limits(section: &Section<'_>) -> Result<net::Limits, Reported> {
     let headers = section.read_within("headers", r#""10s""#, SECOND..=HOUR);
     let idle = section.read_within("idle", r#""75s""#, SECOND..=HOUR);
     let body_idle = section.read_within("body_idle", r#""30s""#, SECOND..=HOUR);
+    let min_rate = section.read_within("min_rate", r#""100b""#, Size(0)..=Size(1 << 20));
+    let half_closed = section.read_within("half_closed", r#""5s""#, SECOND..=HOUR);
     let tunnel_idle = section.read_within("tunnel_idle", r#""1h""#, SECOND..=HOUR * 24 * 7);
+    let max_age = section
+        .read("max_age", r#""1h""#)
+        .map(|Lifetime(span)| span);
     let drain = section.read_within("drain", r#""30s""#, Duration::ZERO..=HOUR);
     let max_header = section.read_within("max_header", r#""32kb""#, Size(8 << 10)..=Size(1 << 20));
+    let max_headers = section.read_within("max_headers", "100", 1..=10_000);
+    let max_streams = section.read_within("max_streams", "100", 1..=10_000);
     let max_handshakes = section.read_within("max_handshakes", "1000", 1..=1_000_000);
     let max_connections = section.read_within("max_connections", "10000", 1..=1_000_000);
     let per_client = section.read_within("max_connections_per_client", "2000", 1..=1_000_000);
@@ -168,10 +176,17 @@ fn limits(section: &Section<'_>) -> Result<net::Limits, Reported> {
         first_byte: first_byte?,
         headers: headers?,
         idle: idle?,
-        body_idle: body_idle?,
+        pace: Pace {
+            pause: body_idle?,
+            rate: u32::try_from(min_rate?.bytes()).unwrap_or(u32::MAX),
+        },
+        half_closed: half_closed?,
         tunnel_idle: tunnel_idle?,
+        max_age: max_age?,
         drain: drain?,
         max_header_bytes: max_header?.bytes(),
+        max_headers: max_headers?,
+        max_streams: max_streams?,
         max_handshakes: max_handshakes?,
         max_connections: max_connections?,
         max_connections_per_client: per_client?,
@@ -193,6 +208,22 @@ pub fn log(section: &Section<'_>) -> Result<log::Spec, Reported> {
         format: format?,
         level: level?,
     })
+}
+
+/// A span of time, or none.
+struct Lifetime(Option<Duration>);
+
+impl Text for Lifetime {
+    const EXPECTED: &'static str = "a span of time of a second or more such as \"1h\", or \"off\"";
+
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "off" => Some(Self(None)),
+            span => units::duration(span)
+                .filter(|span| *span >= SECOND)
+                .map(|span| Self(Some(span))),
+        }
+    }
 }
 
 /// An address, or none.

@@ -1,11 +1,12 @@
 //! Measures every request to the end of its answer: counts it, and writes the access log.
 
 use std::{
+    net::IpAddr,
     pin::Pin,
     rc::Rc,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::{Instant, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use bytes::Bytes;
@@ -26,6 +27,9 @@ use crate::{
 
 /// The places of [`Shard`] that are no route's; routes come behind them.
 pub const PLACES_BEFORE_ROUTES: [&str; 2] = ["auth", "none"];
+
+/// The place of what leads nowhere.
+const NOWHERE: usize = 1;
 
 /// Must stand inside of what finds the destination and outside of everything that refuses.
 #[derive(Debug, Clone)]
@@ -93,6 +97,31 @@ impl AccessLogLayer {
         Self { shard, lines }
     }
 
+    /// Writes down the answer to something that never became a request.
+    pub fn unread(&self, client: IpAddr, id: &HeaderValue, response: &Response<Bytes>) {
+        let took = Duration::ZERO;
+        self.shard.begin();
+        self.shard.end(NOWHERE, response.status(), took);
+        let Some(lines) = &self.lines else {
+            return;
+        };
+        lines.push(&Line {
+            time: SystemTime::now(),
+            method: "-",
+            path: "-",
+            status: response.status().as_u16(),
+            code: response.extensions().get().copied().map(Code::as_str),
+            bytes: response.body().len() as u64,
+            took,
+            route: PLACES_BEFORE_ROUTES
+                .get(NOWHERE)
+                .copied()
+                .unwrap_or_default(),
+            client: Some(client),
+            request_id: id.to_str().unwrap_or_default(),
+        });
+    }
+
     fn begin<B>(&self, request: &Request<B>) -> Record {
         self.shard.begin();
         let extensions = request.extensions();
@@ -101,7 +130,7 @@ impl AccessLogLayer {
             Some(Destination::Route(route)) => {
                 (PLACES_BEFORE_ROUTES.len() + route.index, Some(&route.name))
             }
-            Some(Destination::Refused(_)) | None => (1, None),
+            Some(Destination::Refused(_)) | None => (NOWHERE, None),
         };
         let said = self.lines.as_ref().map(|_| {
             let own = || PLACES_BEFORE_ROUTES.get(place).copied().unwrap_or_default();

@@ -18,7 +18,10 @@ use crate::{
         route::{Directory, Found, Route},
         target::{Ambiguity, CanonicalPath, canonical_host},
     },
-    net::websocket::{Flaw, Handshake},
+    net::{
+        malformed::Malformed,
+        websocket::{Flaw, Handshake},
+    },
     reject::{Code, Reject},
 };
 
@@ -82,7 +85,10 @@ impl Map {
     }
 
     fn try_find(&self, parts: &mut Parts) -> Result<Destination, Reject> {
-        // First, since an extended CONNECT is the GET of a WebSocket to everybody from here on.
+        if let Some(malformed) = parts.extensions.get::<Malformed>() {
+            return Err(Reject::from(*malformed));
+        }
+        // Before its target, since an extended CONNECT is the GET of a WebSocket to everybody from here on.
         let handshake = Handshake::read(parts).map_err(refuse_handshake)?;
         let destination = self.try_route(parts)?;
         if let Some(handshake) = handshake {

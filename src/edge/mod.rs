@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | [`request_id`] | the peer | `X-Request-Id` of request and response |
 //! | [`client`] | the peer, `X-Forwarded-*` | [`crate::net::peer::Client`], `X-Forwarded-*` |
-//! | [`destination`] | target, `Host`, method, the handshake of a WebSocket | [`destination::Destination`], the canonical path, [`crate::net::websocket::Handshake`] |
+//! | [`destination`] | target, `Host`, method, the handshake of a WebSocket, [`crate::net::malformed::Malformed`] | [`destination::Destination`], the canonical path, [`crate::net::websocket::Handshake`] |
 //! | [`wrong_door`] | `Host`, the connection's certificate | the destination, where it is another one |
 //! | [`access_log`] | all of the above | one line and the metrics, when the answer has ended |
 //! | [`grpc`] | the request's kind | a refusal of a gRPC request, as its caller reads it |

@@ -62,7 +62,8 @@ impl Ids {
         }
     }
 
-    fn next(&self) -> HeaderValue {
+    /// An id that no other request has.
+    pub fn next(&self) -> HeaderValue {
         let mut unused = self.unused.borrow_mut();
         if unused.is_empty() {
             *unused = self.write_block();

@@ -2,7 +2,10 @@
 
 use std::{cell::Cell, net::IpAddr};
 
-use crate::{net::progress::Version, observe::metrics::Metrics};
+use crate::{
+    net::{http2::frames::Kind, progress::Version},
+    observe::metrics::Metrics,
+};
 
 /// Why a connection had to end before its client wanted it to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,13 +26,21 @@ pub enum Reason {
     Stalled,
     /// It came where only trusted proxies may, and no PROXY header of theirs said whom it was for.
     Unannounced,
+    /// The client had shut down its side, and had to be waited for too long.
+    HalfClosed,
+    /// What came was no HTTP.
+    Malformed,
+    /// The parser of HTTP/2 noticed that the client keeps it busy with nothing.
+    Overload,
+    /// The client sent frames of this kind, and none that did any work.
+    Flood(Kind),
     /// The client had as many connections as one may have.
     TooMany,
 }
 
 impl Reason {
     /// Every reason, for the metrics and their tests.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 23] = [
         Self::Handshake,
         Self::CrowdedOut,
         Self::FirstByte,
@@ -38,6 +49,20 @@ impl Reason {
         Self::MaxAge,
         Self::Stalled,
         Self::Unannounced,
+        Self::HalfClosed,
+        Self::Malformed,
+        Self::Overload,
+        Self::Flood(Kind::Data),
+        Self::Flood(Kind::Headers),
+        Self::Flood(Kind::Priority),
+        Self::Flood(Kind::Reset),
+        Self::Flood(Kind::Settings),
+        Self::Flood(Kind::PushPromise),
+        Self::Flood(Kind::Ping),
+        Self::Flood(Kind::GoAway),
+        Self::Flood(Kind::WindowUpdate),
+        Self::Flood(Kind::Continuation),
+        Self::Flood(Kind::Other),
         Self::TooMany,
     ];
 
@@ -52,6 +77,20 @@ impl Reason {
             Self::MaxAge => "max_age",
             Self::Stalled => "stalled",
             Self::Unannounced => "unannounced",
+            Self::HalfClosed => "half_closed",
+            Self::Malformed => "malformed",
+            Self::Overload => "flood",
+            Self::Flood(Kind::Data) => "flood_data",
+            Self::Flood(Kind::Headers) => "flood_headers",
+            Self::Flood(Kind::Priority) => "flood_priority",
+            Self::Flood(Kind::Reset) => "flood_reset",
+            Self::Flood(Kind::Settings) => "flood_settings",
+            Self::Flood(Kind::PushPromise) => "flood_push_promise",
+            Self::Flood(Kind::Ping) => "flood_ping",
+            Self::Flood(Kind::GoAway) => "flood_goaway",
+            Self::Flood(Kind::WindowUpdate) => "flood_window_update",
+            Self::Flood(Kind::Continuation) => "flood_continuation",
+            Self::Flood(Kind::Other) => "flood_other",
             Self::TooMany => "too_many",
         }
     }
@@ -65,6 +104,10 @@ impl Reason {
             | Self::Headers
             | Self::Stalled
             | Self::Unannounced
+            | Self::HalfClosed
+            | Self::Malformed
+            | Self::Overload
+            | Self::Flood(_)
             | Self::TooMany => false,
         }
     }

@@ -8,14 +8,18 @@ pub mod tls;
 
 pub mod conn;
 pub mod dial;
+mod http1;
+mod http2;
+pub mod malformed;
 mod socket;
-mod stream;
 mod switch;
+mod tracked;
 pub mod tunnel;
 mod watched;
 
 pub mod ending;
 pub mod guests;
+pub mod patience;
 pub mod progress;
 pub mod timer;
 pub mod warden;
@@ -34,6 +38,8 @@ pub mod websocket;
 
 use std::time::Duration;
 
+use self::patience::Pace;
+
 /// How long and how much a client connection may take.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
@@ -45,14 +51,22 @@ pub struct Limits {
     pub headers: Duration,
     /// Between two requests of a connection.
     pub idle: Duration,
-    /// Between two pieces of a body, in either direction.
-    pub body_idle: Duration,
+    /// How slowly a body may move, in either direction.
+    pub pace: Pace,
+    /// Until something is sent to a client that has shut down its side.
+    pub half_closed: Duration,
     /// For which a tunnel may be silent on both sides.
     pub tunnel_idle: Duration,
+    /// After which a connection is told to end.
+    pub max_age: Option<Duration>,
     /// For requests in flight when the gateway is told to stop.
     pub drain: Duration,
     /// Bytes of a request head, at least 8 KiB.
     pub max_header_bytes: usize,
+    /// Fields of a request head.
+    pub max_headers: usize,
+    /// Requests that an HTTP/2 client may have under way.
+    pub max_streams: u32,
     /// TLS handshakes one worker holds at once; a further one pushes out the oldest.
     pub max_handshakes: usize,
     /// Connections one worker holds at once of those that came to one address; further ones wait in the

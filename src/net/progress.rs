@@ -1,5 +1,11 @@
 //! What a client connection is doing and how long it may: a few cells that the socket, the requests and the timer share.
 
+mod in_flight;
+mod phase;
+
+pub use in_flight::InFlight;
+pub use phase::{Due, Version};
+
 use std::{
     cell::Cell,
     net::SocketAddr,
@@ -8,7 +14,18 @@ use std::{
     time::Duration,
 };
 
-use crate::net::{ending::Reason, timer::Alarm, warden::Warden};
+use self::phase::Phase;
+use crate::net::{
+    ending::Reason,
+    http2::{
+        Allowance,
+        frames::{Frame, Head},
+    },
+    malformed::Findings,
+    patience::Patience,
+    timer::{Alarm, Moment},
+    warden::Warden,
+};
 
 /// The state of one client connection, judged by one alarm.
 #[derive(Debug)]
@@ -18,92 +35,66 @@ pub struct Progress {
     in_flight: Cell<u32>,
     /// Whether an answer was asked for its next piece.
     asked: Cell<bool>,
+    /// Whether something of ours may wait to be written.
+    owes: Cell<bool>,
     /// Why the connection must go, whatever it is doing.
     ousted: Cell<Option<Reason>>,
+    /// When the current phase has lasted too long.
+    due: Cell<Moment>,
+    /// When a connection at rest has been idle for too long.
+    idle_due: Cell<Moment>,
+    /// When the head of a request of HTTP/2 must have come to its end.
+    head_due: Cell<Moment>,
+    /// When the connection is old enough.
+    retires: Cell<Moment>,
+    /// Since when the client takes nothing.
+    stalled_at: Cell<Moment>,
+    /// With a client that takes little of its answers.
+    patience: Cell<Patience>,
+    /// For frames of HTTP/2.
+    allowance: Cell<Allowance>,
+    /// What the parser of HTTP/1 does not mind.
+    pub findings: Findings,
     alarm: Alarm,
     client: Cell<SocketAddr>,
     warden: Rc<Warden>,
 }
 
-/// Which protocol a client speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Version {
-    /// HTTP/1.0 or 1.1.
-    Http1,
-    /// HTTP/2 with prior knowledge (RFC 9113 §3.3), or agreed on in TLS.
-    Http2,
-}
-
-/// A stretch of a connection's life that has a deadline of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// TLS is being agreed on.
-    Handshake,
-    /// Nothing has come yet.
-    Opening,
-    /// Between requests.
-    Idle,
-    /// A request head is coming in.
-    Head,
-    /// Requests are being answered.
-    Busy,
-    /// An answer waits for the client to take more of it.
-    Stalled,
-    /// The client is told that the connection ends.
-    Leaving,
-}
-
-impl Phase {
-    /// Why a connection ends for which it lasts too long.
-    const fn reason(self) -> Reason {
-        match self {
-            Self::Handshake => Reason::Handshake,
-            Self::Opening => Reason::FirstByte,
-            Self::Head => Reason::Headers,
-            Self::Stalled => Reason::Stalled,
-            // Being busy has no deadline here.
-            Self::Idle | Self::Busy | Self::Leaving => Reason::Idle,
-        }
-    }
-}
-
-impl Version {
-    /// As logs spell it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Http1 => "HTTP/1",
-            Self::Http2 => "HTTP/2",
-        }
-    }
-}
-
-/// How long that may take: a few bytes to somebody who has been silent for long.
+/// How long leaving may take: a few bytes to somebody who has been silent for long.
 const LEAVE: Duration = Duration::from_secs(1);
 
+/// How long a connection is kept ready for its next request: most come in bursts.
+const READY: Duration = Duration::from_secs(1);
+
 /// How many times the pause between two pieces a client may take for one piece of an answer. One
-/// can be hundreds of kilobytes, of which a slow client takes little by little; a socket shows that, the
+/// can be tens of kilobytes, of which a slow client takes little by little; a socket shows that, the
 /// window of a stream does not.
 const PAUSES_PER_PIECE: u32 = 4;
-
-/// Held by a request from its head to the end of its answer.
-#[derive(Debug)]
-pub struct InFlight(Rc<Progress>);
 
 impl Progress {
     /// A connection of `client` that was just accepted.
     pub fn new(warden: Rc<Warden>, client: SocketAddr) -> Rc<Self> {
-        let alarm = warden.timer.alarm();
-        alarm.set(warden.limits.first_byte);
-        Rc::new(Self {
+        let new = Rc::new(Self {
             phase: Cell::new(Phase::Opening),
             version: Cell::new(Version::Http1),
             in_flight: Cell::new(0),
             asked: Cell::new(false),
+            owes: Cell::new(false),
             ousted: Cell::new(None),
-            alarm,
+            due: Cell::new(Moment::NEVER),
+            idle_due: Cell::new(Moment::NEVER),
+            head_due: Cell::new(Moment::NEVER),
+            retires: Cell::new(warden.retirement()),
+            stalled_at: Cell::new(Moment::NEVER),
+            patience: Cell::new(Patience::new(warden.limits.pace)),
+            allowance: Cell::new(Allowance::new(warden.timer.now())),
+            findings: Findings::default(),
+            alarm: warden.timer.alarm(),
             client: Cell::new(client),
             warden,
-        })
+        });
+        new.enter(Phase::Opening);
+        new
     }
 
     /// Who the client is, as far as is known.
@@ -138,28 +129,66 @@ impl Progress {
         self.version.set(version);
         match version {
             Version::Http1 => self.enter(Phase::Head),
-            Version::Http2 => self.enter(Phase::Idle),
+            Version::Http2 => self.begin_pause(),
         }
     }
 
-    /// Something came in. After silence it begins a request head; its deadline is for the whole
-    /// head, so that a client cannot prolong it byte by byte. HTTP/2 frames are no request heads
-    /// (a PING is none), so there the idle deadline stays.
-    pub fn received(&self) {
-        let phase = self.phase.get();
-        match self.version.get() {
-            Version::Http1 if matches!(phase, Phase::Opening | Phase::Idle) => {
-                self.enter(Phase::Head);
+    /// A request head of HTTP/1 has begun. Its deadline is for the whole of it, so that a client cannot
+    /// prolong it byte by byte.
+    pub fn head_begins(&self) {
+        match self.phase.get() {
+            Phase::Opening | Phase::Idle | Phase::Resting => self.enter(Phase::Head),
+            Phase::Handshake
+            | Phase::Head
+            | Phase::Busy
+            | Phase::HalfClosed
+            | Phase::Stalled
+            | Phase::Leaving => {}
+        }
+    }
+
+    /// Frames of HTTP/2 came in, and this is where the last request head among them has come to.
+    /// Other frames are no request (a PING is none), so the deadline of an idle client stays.
+    pub fn frames_came(&self, head: Head) {
+        if self.phase.get() == Phase::Opening {
+            self.begin_pause();
+        }
+        match (head, self.head_due.get()) {
+            (Head::Open, Moment::NEVER) => {
+                let due = self.warden.timer.after(self.warden.limits.headers);
+                self.head_due.set(due);
+                self.set_alarm();
             }
-            Version::Http2 if phase == Phase::Opening => self.enter(Phase::Idle),
-            Version::Http1 | Version::Http2 => {}
+            (Head::Whole, due) if due != Moment::NEVER => {
+                self.head_due.set(Moment::NEVER);
+                self.set_alarm();
+            }
+            (Head::Open | Head::Whole, _) => {}
         }
     }
 
-    /// The client took something.
-    pub fn sent(&self) {
-        if self.phase.get() == Phase::Stalled {
+    /// Whether the client may send this frame, too.
+    pub fn pays(&self, frame: Frame) -> bool {
+        let mut allowance = self.allowance.get();
+        let pays = allowance.pays(frame, self.warden.timer.now());
+        self.allowance.set(allowance);
+        pays
+    }
+
+    /// The client took so many bytes.
+    pub fn sent(&self, bytes: usize) {
+        let is_stalled = self.phase.get() == Phase::Stalled;
+        let mut patience = self.patience.get();
+        if is_stalled {
+            let now = self.warden.timer.now();
+            patience.waited(now.since(self.stalled_at.get()));
+        }
+        patience.moved(bytes);
+        self.patience.set(patience);
+        if is_stalled {
             self.settle();
+        } else if self.phase.get() == Phase::HalfClosed {
+            self.enter(Phase::HalfClosed);
         }
     }
 
@@ -167,17 +196,51 @@ impl Progress {
     pub fn stalled(&self) {
         match self.phase.get() {
             Phase::Handshake | Phase::Stalled | Phase::Leaving => {}
-            Phase::Opening | Phase::Idle | Phase::Head | Phase::Busy => self.enter(Phase::Stalled),
+            Phase::Opening
+            | Phase::Idle
+            | Phase::Resting
+            | Phase::Head
+            | Phase::Busy
+            | Phase::HalfClosed => {
+                self.stalled_at.set(self.warden.timer.now());
+                self.enter(Phase::Stalled);
+            }
         }
+    }
+
+    /// The client says nothing any more, but may still listen. Who is gone for good looks the same
+    /// until something is sent.
+    pub fn half_closed(&self) {
+        if self.phase.get() == Phase::Busy {
+            self.enter(Phase::HalfClosed);
+        }
+    }
+
+    /// Whether requests are being answered.
+    pub const fn is_busy(&self) -> bool {
+        self.in_flight.get() > 0
     }
 
     /// A request has arrived.
     pub fn begin(self: &Rc<Self>) -> InFlight {
         self.in_flight.set(self.in_flight.get() + 1);
+        self.owes.set(true);
         if self.phase.get() != Phase::Stalled {
             self.enter(Phase::Busy);
         }
         InFlight(Rc::clone(self))
+    }
+
+    /// Everything that was to be written has been.
+    pub fn flushed(&self) {
+        if !self.is_busy() {
+            self.owes.set(false);
+        }
+    }
+
+    /// Whether what is written now can be of an answer of ours.
+    pub const fn owes(&self) -> bool {
+        self.owes.get()
     }
 
     /// Whether an answer was asked for its next piece since this was asked last.
@@ -189,7 +252,7 @@ impl Progress {
     pub fn await_client(&self, stalled: &mut Option<Alarm>) {
         stalled
             .get_or_insert_with(|| self.warden.timer.alarm())
-            .set(self.warden.limits.body_idle * PAUSES_PER_PIECE);
+            .set(self.warden.limits.pace.pause * PAUSES_PER_PIECE);
     }
 
     /// Whether the gateway wants to stop.
@@ -199,81 +262,152 @@ impl Progress {
 
     /// The connection must go at once, whatever its deadline.
     pub fn give_up(&self, reason: Reason) {
-        self.ousted.set(Some(reason));
+        if self.ousted.replace(Some(reason)).is_none() {
+            self.note(reason);
+        }
         self.alarm.ring();
     }
 
-    /// Whether there is time to end in order when the current phase has lasted too long: between two
-    /// requests nobody is in trouble, and the client had better be told.
-    pub fn takes_leave(&self) -> bool {
-        let is_idle = self.phase.get() == Phase::Idle;
-        if is_idle {
-            self.enter(Phase::Leaving);
-        }
-        is_idle
+    /// Whether the connection keeps nothing ready for its next request.
+    pub fn is_resting(&self) -> bool {
+        self.phase.get() == Phase::Resting
     }
 
-    /// Ready when the current phase has lasted too long and the connection must go.
-    pub fn poll_broken(&self, cx: &mut Context<'_>) -> Poll<Reason> {
-        ready!(self.alarm.poll_due(cx));
-        let reason = self
-            .ousted
-            .get()
-            .unwrap_or_else(|| self.phase.get().reason());
-        // Whose leave lasts too long was told about when it began.
-        if self.phase.get() != Phase::Leaving {
-            let client = self.client.get().ip();
-            self.warden.endings.note(reason, client, self.version.get());
+    /// The client of a connection at rest says something. What it is will be seen.
+    pub fn wakes(&self) {
+        if self.is_resting() {
+            self.enter(Phase::Idle);
         }
-        Poll::Ready(reason)
+    }
+
+    /// The client is told that the connection ends.
+    pub fn leaves(&self) {
+        self.enter(Phase::Leaving);
+    }
+
+    /// Ready when the connection must go at once, of which nobody is told any more.
+    pub fn poll_broken(&self, cx: &mut Context<'_>) -> Poll<Reason> {
+        loop {
+            match ready!(self.poll_due(cx)) {
+                Due::Go(reason) => return Poll::Ready(reason),
+                Due::Rest | Due::Leave => {}
+            }
+        }
+    }
+
+    /// Ready when something is to be done about the connection, until it was done.
+    pub fn poll_due(&self, cx: &mut Context<'_>) -> Poll<Due> {
+        loop {
+            ready!(self.alarm.poll_due(cx));
+            if let Some(due) = self.judge(self.warden.timer.now()) {
+                return Poll::Ready(due);
+            }
+            self.set_alarm();
+        }
+    }
+
+    /// What is to be done now, if anything is.
+    fn judge(&self, now: Moment) -> Option<Due> {
+        if let Some(reason) = self.ousted.get() {
+            return Some(Due::Go(reason));
+        }
+        if self.head_due.get() <= now {
+            self.note(Reason::Headers);
+            return Some(Due::Go(Reason::Headers));
+        }
+        if self.due.get() <= now {
+            return Some(self.phase_is_over(now));
+        }
+        if self.retires.get() <= now {
+            self.retires.set(Moment::NEVER);
+            self.note(Reason::MaxAge);
+            match self.phase.get() {
+                Phase::Idle | Phase::Resting => self.enter(Phase::Leaving),
+                Phase::Handshake
+                | Phase::Opening
+                | Phase::Head
+                | Phase::Busy
+                | Phase::HalfClosed
+                | Phase::Stalled
+                | Phase::Leaving => self.set_alarm(),
+            }
+            return Some(Due::Leave);
+        }
+        None
+    }
+
+    fn phase_is_over(&self, now: Moment) -> Due {
+        match self.phase.get() {
+            Phase::Idle if now < self.idle_due.get() => {
+                self.enter(Phase::Resting);
+                Due::Rest
+            }
+            // Between two requests nobody is in trouble, and the client had better be told.
+            Phase::Idle | Phase::Resting => {
+                self.note(Reason::Idle);
+                self.enter(Phase::Leaving);
+                Due::Leave
+            }
+            // Why was told when it began.
+            Phase::Leaving => Due::Go(Reason::Idle),
+            phase @ (Phase::Handshake
+            | Phase::Opening
+            | Phase::Head
+            | Phase::Busy
+            | Phase::HalfClosed
+            | Phase::Stalled) => {
+                let reason = phase.reason();
+                self.note(reason);
+                Due::Go(reason)
+            }
+        }
+    }
+
+    fn note(&self, reason: Reason) {
+        let client = self.client.get().ip();
+        self.warden.endings.note(reason, client, self.version.get());
     }
 
     fn settle(&self) {
-        self.enter(if self.in_flight.get() == 0 {
-            Phase::Idle
+        if self.is_busy() {
+            self.enter(Phase::Busy);
         } else {
-            Phase::Busy
-        });
+            self.begin_pause();
+        }
+    }
+
+    /// Nothing is asked for any more, or not yet.
+    fn begin_pause(&self) {
+        let idle = self.warden.timer.after(self.warden.limits.idle);
+        self.idle_due.set(idle);
+        self.enter(Phase::Idle);
     }
 
     fn enter(&self, phase: Phase) {
+        let Warden { timer, limits, .. } = &*self.warden;
         self.phase.set(phase);
-        match phase {
-            Phase::Handshake => self.alarm.set(self.warden.limits.handshake),
-            Phase::Opening => self.alarm.set(self.warden.limits.first_byte),
-            Phase::Idle => self.alarm.set(self.warden.limits.idle),
-            Phase::Head => self.alarm.set(self.warden.limits.headers),
-            Phase::Stalled => self.alarm.set(self.warden.limits.body_idle),
-            Phase::Leaving => self.alarm.set(LEAVE),
+        self.due.set(match phase {
+            Phase::Handshake => timer.after(limits.handshake),
+            Phase::Opening => timer.after(limits.first_byte),
+            // HTTP/2 has a state that cannot be given up.
+            Phase::Idle if self.version.get() == Version::Http1 => {
+                timer.after(READY).min(self.idle_due.get())
+            }
+            Phase::Idle | Phase::Resting => self.idle_due.get(),
+            Phase::Head => timer.after(limits.headers),
+            Phase::HalfClosed => timer.after(limits.half_closed),
+            Phase::Stalled => timer.after(self.patience.get().left()),
+            Phase::Leaving => timer.after(LEAVE),
             // Bounded by the deadlines of the app's answer and of the request's body.
-            Phase::Busy => self.alarm.lift(),
-        }
-    }
-}
-
-impl InFlight {
-    /// The answer is asked for its next piece.
-    pub fn asked(&self) {
-        self.0.asked.set(true);
+            Phase::Busy => Moment::NEVER,
+        });
+        self.set_alarm();
     }
 
-    /// `stalled` is due when the client of a tunnel does not take anything for so long from now on.
-    /// It runs already if it is there.
-    pub fn await_client(&self, stalled: &mut Option<Alarm>) {
-        if stalled.is_none() {
-            self.0.await_client(stalled);
-        }
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        let progress = &self.0;
-        progress
-            .in_flight
-            .set(progress.in_flight.get().saturating_sub(1));
-        if progress.phase.get() != Phase::Stalled {
-            progress.settle();
+    fn set_alarm(&self) {
+        if self.ousted.get().is_none() {
+            let others = self.head_due.get().min(self.retires.get());
+            self.alarm.set_at(self.due.get().min(others));
         }
     }
 }

@@ -21,6 +21,28 @@ pub enum Socket<P = Watched, T = TlsStream<Watched>> {
     Tls(Box<T>),
 }
 
+impl Socket {
+    /// Whether it is in the clear.
+    pub const fn is_plain(&self) -> bool {
+        matches!(self, Self::Plain(_))
+    }
+
+    /// Ready when there is something to be read, or nothing ever again.
+    pub fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        match self {
+            Self::Plain(stream) => stream.poll_readable(cx),
+            Self::Tls(stream) => {
+                let (stream, session) = stream.get_ref();
+                // It wants nothing as long as it has something.
+                if !session.wants_read() {
+                    return Poll::Ready(());
+                }
+                stream.poll_readable(cx)
+            }
+        }
+    }
+}
+
 impl<P: AsyncRead + Unpin, T: AsyncRead + Unpin> AsyncRead for Socket<P, T> {
     fn poll_read(
         self: Pin<&mut Self>,

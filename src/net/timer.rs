@@ -1,9 +1,9 @@
 //! One timer for all deadlines of a worker, coarse and nearly free; knows nothing of what is timed.
 //!
 //! A gateway sets several deadlines per request and almost none ever fires. So setting one must
-//! cost a memory write, not an entry in a timer wheel: each [`Alarm`] holds when it is due, and ten
-//! times a second the worker looks through all of them. A deadline fires up to one tick late,
-//! never early. Alarms belong to one thread.
+//! cost a memory write, not an entry in a timer wheel: each [`Alarm`] holds when it is due, and when
+//! the soonest of all is due the worker looks through all of them, at most ten times a second. A
+//! deadline fires up to one tick late, never early. Alarms belong to one thread.
 
 use std::{
     cell::{Cell, RefCell},
@@ -26,35 +26,67 @@ pub struct Timer(Rc<Shared>);
 #[derive(Clone)]
 pub struct Alarm(Rc<Entry>);
 
+/// A moment in the life of a timer, counted in ticks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment(u32);
+
 struct Shared {
-    /// Ticks since the timer was made.
-    now: Rc<Cell<u32>>,
+    hands: Rc<Hands>,
     entries: RefCell<Vec<Weak<Entry>>>,
+    /// How many of them were still wanted when they were last looked at.
+    wanted: Cell<usize>,
+}
+
+struct Hands {
+    now: Cell<Moment>,
+    /// No alarm is due before.
+    soonest: Cell<Moment>,
 }
 
 struct Entry {
-    now: Rc<Cell<u32>>,
-    due: Cell<u32>,
+    hands: Rc<Hands>,
+    due: Cell<Moment>,
     waiting: Cell<Option<Waker>>,
 }
 
-/// Never reached: 4 billion ticks are 13 years.
-const NEVER: u32 = u32::MAX;
+impl Moment {
+    /// Never reached: 4 billion ticks are 13 years.
+    pub const NEVER: Self = Self(u32::MAX);
+
+    /// How long it is from `earlier` to this.
+    pub fn since(self, earlier: Self) -> Duration {
+        TICK * self.0.saturating_sub(earlier.0)
+    }
+}
 
 impl Timer {
     /// A timer that stands still until [`Timer::run`] is polled.
     pub fn new() -> Self {
         Self(Rc::new(Shared {
-            now: Rc::new(Cell::new(0)),
+            hands: Rc::new(Hands {
+                now: Cell::new(Moment(0)),
+                soonest: Cell::new(Moment::NEVER),
+            }),
             entries: RefCell::new(Vec::new()),
+            wanted: Cell::new(0),
         }))
+    }
+
+    /// The present.
+    pub fn now(&self) -> Moment {
+        self.0.hands.now.get()
+    }
+
+    /// The moment when `span` is surely over.
+    pub fn after(&self, span: Duration) -> Moment {
+        self.0.hands.after(span)
     }
 
     /// A new deadline, not yet set.
     pub fn alarm(&self) -> Alarm {
         let entry = Rc::new(Entry {
-            now: Rc::clone(&self.0.now),
-            due: Cell::new(NEVER),
+            hands: Rc::clone(&self.0.hands),
+            due: Cell::new(Moment::NEVER),
             waiting: Cell::new(None),
         });
         self.0.entries.borrow_mut().push(Rc::downgrade(&entry));
@@ -74,14 +106,23 @@ impl Timer {
         loop {
             let at = ticks.tick().await;
             let passed = at.duration_since(started).as_millis() / TICK.as_millis();
-            self.0.now.set(u32::try_from(passed).unwrap_or(NEVER - 1));
-            self.look(Entry::is_due);
+            let now = Moment(u32::try_from(passed).unwrap_or(u32::MAX - 1));
+            self.0.hands.now.set(now);
+            if self.0.hands.soonest.get() <= now || self.is_littered() {
+                self.look(Entry::is_due);
+            }
         }
+    }
+
+    /// Whether most alarms may have been dropped.
+    fn is_littered(&self) -> bool {
+        self.0.entries.borrow().len() > 2 * self.0.wanted.get() + FEW
     }
 
     /// Wakes those for whom `wanted` holds and forgets the alarms that are gone.
     fn look(&self, wanted: impl Fn(&Entry) -> bool) {
         let mut entries = self.0.entries.borrow_mut();
+        let mut soonest = Moment::NEVER;
         entries.retain(|entry| {
             let Some(entry) = entry.upgrade() else {
                 return false;
@@ -91,34 +132,56 @@ impl Timer {
             {
                 waker.wake();
             }
+            // Who polls one that is due already needs no tick for it.
+            if !entry.is_due() {
+                soonest = soonest.min(entry.due.get());
+            }
             true
         });
+        self.0.wanted.set(entries.len());
+        self.0.hands.soonest.set(soonest);
+    }
+}
+
+/// So few alarms that are gone may be left lying about.
+const FEW: usize = 64;
+
+impl Hands {
+    fn after(&self, span: Duration) -> Moment {
+        let ticks = span.as_millis().div_ceil(TICK.as_millis());
+        // One more, since the running tick has partly passed: never early.
+        let ticks = u32::try_from(ticks).unwrap_or(u32::MAX).saturating_add(1);
+        Moment(self.now.get().0.saturating_add(ticks))
     }
 }
 
 impl Entry {
     fn is_due(&self) -> bool {
-        self.due.get() <= self.now.get()
+        self.due.get() <= self.hands.now.get()
     }
 }
 
 impl Alarm {
     /// Due `after` from now; whatever was set before is forgotten.
     pub fn set(&self, after: Duration) {
-        let ticks = after.as_millis().div_ceil(TICK.as_millis());
-        // One more, since the running tick has partly passed: never early.
-        let ticks = u32::try_from(ticks).unwrap_or(NEVER).saturating_add(1);
-        self.0.due.set(self.0.now.get().saturating_add(ticks));
+        self.set_at(self.0.hands.after(after));
+    }
+
+    /// Due at `moment`; whatever was set before is forgotten.
+    pub fn set_at(&self, moment: Moment) {
+        let hands = &self.0.hands;
+        hands.soonest.set(hands.soonest.get().min(moment));
+        self.0.due.set(moment);
     }
 
     /// No longer due at all.
     pub fn lift(&self) {
-        self.0.due.set(NEVER);
+        self.0.due.set(Moment::NEVER);
     }
 
     /// Due now, without waiting for a tick.
     pub fn ring(&self) {
-        self.0.due.set(0);
+        self.0.due.set(Moment(0));
         if let Some(waker) = self.0.waiting.take() {
             waker.wake();
         }
@@ -146,13 +209,13 @@ impl Alarm {
 impl fmt::Debug for Timer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let alarms = self.0.entries.borrow().len();
-        write!(f, "Timer({} ticks, {alarms} alarms)", self.0.now.get())
+        write!(f, "Timer({:?}, {alarms} alarms)", self.now())
     }
 }
 
 impl fmt::Debug for Alarm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Alarm(due {} of {})", self.0.due.get(), self.0.now.get())
+        write!(f, "Alarm(due {:?})", self.0.due.get())
     }
 }
 
@@ -229,11 +292,45 @@ mod tests {
     }
 
     #[test]
+    fn an_alarm_that_is_set_while_others_are_far_off_is_not_missed() {
+        with_timer(|timer| async move {
+            let far = timer.alarm();
+            far.set(Duration::from_hours(1));
+            for seconds in [30, 3, 60] {
+                let near = timer.alarm();
+                near.set(Duration::from_secs(seconds));
+                let start = Instant::now();
+                poll_fn(|cx| near.poll_due(cx)).await;
+                assert!(start.elapsed() <= Duration::from_secs(seconds) + 2 * TICK);
+            }
+            assert!(!far.is_due());
+        });
+    }
+
+    #[test]
+    fn nobody_looks_through_alarms_of_which_none_is_due() {
+        with_timer(|timer| async move {
+            let alarms: Vec<_> = (0..FEW).map(|_| timer.alarm()).collect();
+            for alarm in &alarms {
+                alarm.set(Duration::from_mins(1));
+            }
+            let soon = timer.alarm();
+            soon.set(TICK);
+            poll_fn(|cx| soon.poll_due(cx)).await;
+            // What is left lying about shows that nobody has looked since.
+            drop(alarms);
+            soon.set_at(Moment::NEVER);
+            tokio::time::advance(Duration::from_secs(30)).await;
+            assert_eq!(timer.0.entries.borrow().len(), FEW + 1);
+        });
+    }
+
+    #[test]
     fn alarms_that_are_gone_are_forgotten() {
         with_timer(|timer| async move {
             let kept = timer.alarm();
             for _ in 0..1000 {
-                timer.alarm().set(TICK);
+                timer.alarm().set(Duration::from_hours(1));
             }
             kept.set(3 * TICK);
             poll_fn(|cx| kept.poll_due(cx)).await;

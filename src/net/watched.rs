@@ -1,4 +1,4 @@
-//! A client's socket that tells the connection's progress about every byte that moves or does not.
+//! A client's socket that tells the connection's progress about every byte it takes or does not take.
 
 use std::{
     io::{self, IoSlice},
@@ -33,9 +33,18 @@ impl Watched {
         }
     }
 
-    fn note<T>(&self, written: Poll<T>) -> Poll<T> {
-        match written {
-            Poll::Ready(_) => self.progress.sent(),
+    /// Ready when there is something to be read, or nothing ever again.
+    pub fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.first.has_remaining() {
+            return Poll::Ready(());
+        }
+        self.stream.poll_read_ready(cx).map(|_| ())
+    }
+
+    fn note(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        match &written {
+            Poll::Ready(Ok(bytes)) => self.progress.sent(*bytes),
+            Poll::Ready(Err(_)) => {}
             Poll::Pending => self.progress.stalled(),
         }
         written
@@ -57,12 +66,7 @@ impl AsyncRead for Watched {
             }
             return Poll::Ready(Ok(()));
         }
-        let before = buf.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if read.is_ready() && buf.filled().len() > before {
-            self.progress.received();
-        }
-        read
+        Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 

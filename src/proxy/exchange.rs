@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use crate::{
     body::Body,
-    net::{fields::Reserved, grpc, hop_by_hop},
+    net::{fields::Reserved, grpc, hop_by_hop, patience::Pace},
     proxy::{
         Terms,
         content::Content,
@@ -50,7 +50,11 @@ impl Exchange {
         let (mut parts, incoming) = request.into_parts();
         let mut patience = None;
         if grpc::is_grpc(&parts.headers) {
-            terms.body_idle = upstream.stream_idle();
+            // Messages come when there is something to say, however little.
+            terms.pace = Pace {
+                pause: upstream.stream_idle(),
+                rate: 0,
+            };
             patience = grpc::timeout(&parts.headers);
         }
         let upload = Upload::new(incoming, terms, reserved).map_err(Error::Upload)?;

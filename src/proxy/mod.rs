@@ -27,7 +27,10 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
     clock::Clock,
-    net::tls::{self, HTTP_1_1, HTTP_2, Outbound, OutboundSpec},
+    net::{
+        patience::Pace,
+        tls::{self, HTTP_1_1, HTTP_2, Outbound, OutboundSpec},
+    },
 };
 
 /// One app, as it is configured.
@@ -135,8 +138,8 @@ impl fmt::Display for UpstreamSpec {
 pub struct Terms {
     /// Bytes the request's body may have.
     pub max_body: u64,
-    /// Between two pieces of the request's body.
-    pub body_idle: Duration,
+    /// How slowly the request's body may come.
+    pub pace: Pace,
     /// For which nothing may be said in a WebSocket.
     pub tunnel_idle: Duration,
     /// From the end of the request to the beginning of the answer.

@@ -46,7 +46,7 @@ impl Socket {
             lease,
             tether,
             idle: terms.tunnel_idle,
-            idle_at_last: terms.tunnel_idle.min(terms.body_idle),
+            idle_at_last: terms.tunnel_idle.min(terms.pace.pause),
         }
     }
 

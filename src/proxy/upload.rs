@@ -14,10 +14,10 @@ use h2::Reason;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
 use crate::{
-    net::{fields::Reserved, timer::Alarm},
+    net::{fields::Reserved, patience::Patience, timer::Alarm},
     proxy::Terms,
 };
 
@@ -61,7 +61,7 @@ pub enum BadUpload {
 struct Upstreaming {
     incoming: Incoming,
     left: u64,
-    idle: Duration,
+    patience: Patience,
     /// Made when the client first keeps us waiting; bodies that are already here need no timer.
     waiting: Option<Pin<Box<Sleep>>>,
     reserved: Reserved,
@@ -70,6 +70,7 @@ struct Upstreaming {
 
 struct Shared {
     end: Cell<UploadEnd>,
+    is_answered: Cell<bool>,
     /// What watches over the app until its answer begins, and how long the app may take.
     answer_due: RefCell<Option<(Alarm, Duration)>>,
     /// Whether the client has to send the next piece before the app can do anything.
@@ -92,11 +93,12 @@ impl Upload {
         Ok(Self(Some(Upstreaming {
             incoming,
             left: terms.max_body,
-            idle: terms.body_idle,
+            patience: Patience::new(terms.pace),
             waiting: None,
             reserved: reserved.clone(),
             shared: Rc::new(Shared {
                 end: Cell::new(UploadEnd::Open),
+                is_answered: Cell::new(false),
                 answer_due: RefCell::new(None),
                 client_sends: Cell::new(false),
                 client_takes: Cell::new(false),
@@ -141,6 +143,7 @@ impl Watch {
     /// it neither takes the next piece of the body nor gives the next one of its answer.
     pub fn answered(&self, idle: Duration) {
         if let Some(shared) = &self.0 {
+            shared.is_answered.set(true);
             shared.client_takes.set(true);
             if let Some((_, timeout)) = &mut *shared.answer_due.borrow_mut() {
                 *timeout = idle;
@@ -191,12 +194,12 @@ impl Upstreaming {
     ) -> Poll<Option<Result<Frame<Bytes>, BadUpload>>> {
         loop {
             let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(cx) else {
-                let idle = self.idle;
-                let waiting = self.waiting.get_or_insert_with(|| Box::pin(sleep(idle)));
+                let left = self.patience.left();
+                let waiting = self.waiting.get_or_insert_with(|| Box::pin(sleep(left)));
                 ready!(waiting.as_mut().poll(cx));
                 return Poll::Ready(Some(Err(BadUpload::TooSlow)));
             };
-            self.waiting = None;
+            let waiting = self.waiting.take();
             let frame = match frame {
                 None => return Poll::Ready(None),
                 Some(Err(_)) => return Poll::Ready(Some(Err(BadUpload::Broken))),
@@ -213,8 +216,22 @@ impl Upstreaming {
                 return Poll::Ready(Some(Err(BadUpload::TooLarge)));
             };
             self.left = left;
+            self.went_on(waiting, data.len());
             return Poll::Ready(Some(Ok(Frame::data(data))));
         }
+    }
+
+    /// The client has sent something, after it had kept us waiting.
+    fn went_on(&mut self, waiting: Option<Pin<Box<Sleep>>>, bytes: usize) {
+        if self.shared.is_answered.get() {
+            // The two are talking to each other: neither has to say much.
+            self.patience = self.patience.renewed();
+        } else if let Some(waiting) = waiting {
+            let left = waiting.deadline() - Instant::now();
+            self.patience
+                .waited(self.patience.left().saturating_sub(left));
+        }
+        self.patience.moved(bytes);
     }
 
     /// An app must not take for ours what a client put behind its body, nor for a header.

@@ -7,6 +7,7 @@ use http::StatusCode;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Code {
     HttpsRequired,
+    MalformedRequest,
     InvalidJson,
     InvalidRequestTarget,
     InvalidHandshake,
@@ -40,8 +41,9 @@ pub enum Code {
 
 impl Code {
     /// Every code, for documentation and tests.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::HttpsRequired,
+        Self::MalformedRequest,
         Self::InvalidJson,
         Self::InvalidRequestTarget,
         Self::InvalidHandshake,
@@ -93,6 +95,12 @@ impl Code {
                 "https_required",
                 "This is spoken over HTTPS alone",
                 DENIED,
+            ),
+            Self::MalformedRequest => (
+                StatusCode::BAD_REQUEST,
+                "malformed_request",
+                "The request is not well-formed HTTP",
+                BROKEN,
             ),
             Self::InvalidJson => (
                 StatusCode::BAD_REQUEST,

@@ -14,7 +14,8 @@ impl Code {
     /// The number of the status that says it in gRPC.
     const fn grpc_status(self) -> u8 {
         match self {
-            Self::InvalidJson
+            Self::MalformedRequest
+            | Self::InvalidJson
             | Self::InvalidRequestTarget
             | Self::InvalidHandshake
             | Self::InvalidOtp

@@ -181,7 +181,7 @@ async fn a_body_of_exactly_the_limit_passes_in_chunks_too() {
 
 #[tokio::test]
 async fn an_app_notices_that_the_client_has_gone_while_it_thinks() {
-    let mut scene = Scene::get(&[]).await;
+    let mut scene = Scene::get(&["server.limits.half_closed = \"1s\""]).await;
     drop(scene.client);
     assert_eq!(scene.server.rest().await, "");
     let line = scene
@@ -194,7 +194,7 @@ async fn an_app_notices_that_the_client_has_gone_while_it_thinks() {
 
 #[tokio::test]
 async fn an_app_notices_that_the_client_has_gone_while_it_streams() {
-    let mut scene = Scene::get(&[]).await;
+    let mut scene = Scene::get(&["server.limits.half_closed = \"1s\""]).await;
     scene.server.send(CHUNKED).await;
     scene.client.until("\r\n\r\n").await;
     drop(scene.client);

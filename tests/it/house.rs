@@ -115,6 +115,7 @@ const DEEDS: &[Privilege] = &[
         places: &[
             "src/clock.rs",
             "src/net/timer.rs",
+            "src/proxy/upload.rs",
             "src/edge/access_log.rs",
             "src/sms/mod.rs",
             "src/store/redis/link/",

@@ -262,6 +262,26 @@ fn what_makes_no_sense_is_refused_with_what_would() {
             "server.limits.headers: must be between \"1s\" and \"1h\", is \"0s\"",
         ),
         (
+            "server.limits.max_age = '0s'",
+            "server.limits.max_age: expected a span of time of a second or more such as \"1h\", or \"off\", found \"0s\"",
+        ),
+        (
+            "server.limits.min_rate = '2mb'",
+            "server.limits.min_rate: must be between \"0b\" and \"1mb\", is \"2mb\"",
+        ),
+        (
+            "server.limits.half_closed = '0s'",
+            "server.limits.half_closed: must be between \"1s\" and \"1h\", is \"0s\"",
+        ),
+        (
+            "server.limits.max_headers = 0",
+            "server.limits.max_headers: must be between 1 and 10000, is 0",
+        ),
+        (
+            "server.limits.max_streams = 0",
+            "server.limits.max_streams: must be between 1 and 10000, is 0",
+        ),
+        (
             "tokens.access_ttl = '0s'",
             "tokens.access_ttl: must be between \"1s\" and \"1d\", is \"0s\"",
         ),

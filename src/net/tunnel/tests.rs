@@ -13,7 +13,9 @@ use tokio::{
 
 use super::*;
 use crate::{
-    net::{Limits, ending::Endings, progress::Progress, timer::Timer, warden::Warden},
+    net::{
+        Limits, ending::Endings, patience::Pace, progress::Progress, timer::Timer, warden::Warden,
+    },
     observe::metrics::Metrics,
 };
 
@@ -135,10 +137,17 @@ fn limits() -> Limits {
         first_byte: PAUSE,
         headers: PAUSE,
         idle: PAUSE,
-        body_idle: PAUSE,
+        pace: Pace {
+            pause: PAUSE,
+            rate: 0,
+        },
+        half_closed: PAUSE,
         tunnel_idle: PAUSE,
+        max_age: None,
         drain: PAUSE,
         max_header_bytes: 8192,
+        max_headers: 100,
+        max_streams: 100,
         max_handshakes: 1,
         max_connections: 1,
         max_connections_per_client: 1,

@@ -114,6 +114,11 @@ impl Frames {
             .expect("to be heard in time")
     }
 
+    /// Sends what need not be a whole frame.
+    pub async fn send_bytes(&mut self, bytes: &[u8]) {
+        self.0.write_all(bytes).await.expect("to be heard");
+    }
+
     /// Says the same again and again, and listens to nothing, until the gateway has hung up or `times`
     /// are over: whether it has hung up.
     pub async fn repeat(&mut self, times: u32, frames: impl Fn(u32) -> Vec<Frame>) -> bool {

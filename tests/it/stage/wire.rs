@@ -118,6 +118,11 @@ impl Wire {
         !self.unread.is_empty()
     }
 
+    /// Shuts down the sending side: nothing more will be said.
+    pub async fn hush(&mut self) {
+        self.stream.shutdown().await.expect("a connection");
+    }
+
     /// Asserts that for so long nothing comes and nobody hangs up.
     pub async fn stays_quiet(&mut self, span: Duration) {
         let more = timeout(span, self.read_more()).await;
@@ -140,6 +145,12 @@ impl Wire {
         timeout(PATIENCE, search)
             .await
             .unwrap_or_else(|_| panic!("no {mark:?} in time"))
+    }
+
+    /// Takes at most so many bytes and forgets them.
+    pub async fn sip(&mut self, bytes: usize) {
+        let mut taken = vec![0; bytes];
+        drop(self.stream.read(&mut taken).await);
     }
 
     /// Everything until the other end closes or breaks the connection.
