@@ -37,7 +37,7 @@ impl ReturnTo {
         }
         let (path, _query) = wish.split_once('?').unwrap_or((wish, ""));
         let canonical = CanonicalPath::parse(path).ok()?;
-        let leads_out = canonical.has_encoded_separator();
+        let leads_out = !canonical.escapes().are_none();
         let goes_round = spec.below(canonical.as_str()).is_some();
         (!leads_out && !goes_round).then(|| Self(wish.to_owned()))
     }

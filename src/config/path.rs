@@ -2,7 +2,7 @@
 
 use crate::{
     config::{item::Item, problem::Reported, value::Value},
-    domain::target::CanonicalPath,
+    domain::target::{Ambiguity, CanonicalPath, Escapes},
 };
 
 /// A path in canonical form.
@@ -21,6 +21,11 @@ impl Value for RequestPath {
         }
         let canonical = CanonicalPath::parse(text)
             .map_err(|why| item.refuse(format!("no request could match: {why}"), None))?;
+        // What it leads to would depend on who reads it.
+        if let Some(escape) = canonical.escapes().beyond(Escapes::default()) {
+            let why = Ambiguity::from(escape);
+            return Err(item.refuse(format!("no request could match: {why}"), None));
+        }
         if canonical.is_rewritten() {
             let help = format!("write \"{}\"", canonical.as_str());
             let what = "no request could match: paths are compared in their canonical form";

@@ -18,7 +18,7 @@ use crate::{
     domain::{
         rate::{Rate, Whose},
         route::{Access, Conflict, Demands, Directory, Headers, HostPattern, PathPattern, Route},
-        target::canonical_host,
+        target::{Escape, Escapes, canonical_host},
     },
 };
 
@@ -62,7 +62,7 @@ fn route(
     let limits = limits(section, &access);
     let cors = route_cors(section);
     let headers = headers::of_route(section, general);
-    let allow_encoded: Result<bool, _> = section.read("allow_encoded", "false");
+    let allow_encoded = section.read("allow_encoded", "false");
     let forward_token = section.read("forward_token", "false");
     let max_body = section.read_within("max_body", r#""10mb""#, Size(0)..=Size(1 << 50));
     let response_timeout = section.read_within(
@@ -71,11 +71,7 @@ fn route(
         Duration::from_millis(10)..=DAY,
     );
 
-    let (host, path, methods, allow_encoded) = (host?, path?, methods?, allow_encoded?);
-    if path.as_str().contains("%2F") && !allow_encoded {
-        let what = "no request could match: `%2F` needs `allow_encoded = true`";
-        return Err(section.refuse("path", what, None));
-    }
+    let (host, path, methods) = (host?, path?, methods?);
     let own_name = || {
         let host = host.as_ref().map(ToString::to_string);
         host.unwrap_or_default() + path.as_str()
@@ -91,7 +87,7 @@ fn route(
         cors: cors?,
         headers: Headers::from(&headers?),
         upstream: upstream?,
-        allow_encoded,
+        allow_encoded: allow_encoded?,
         forward_token: forward_token?,
         max_body: max_body?.0,
         response_timeout: response_timeout?,
@@ -248,6 +244,33 @@ enum Auth {
 
 /// One scope (RFC 6749 §3.3).
 struct Scope(String);
+
+/// `true` is short for the one that apps usually want.
+impl Value for Escapes {
+    fn read(item: &Item<'_>) -> Result<Self, Reported> {
+        match (item.value().as_bool(), item.elements()) {
+            (Some(true), _) => Ok(Self::default().with(Escape::Slash)),
+            (Some(false), _) => Ok(Self::default()),
+            (None, Some(_)) => Vec::<Escape>::read(item).map(Self::from_iter),
+            (None, None) => {
+                Err(item.expected("true, false or a list such as [\"slash\", \"backslash\"]"))
+            }
+        }
+    }
+}
+
+impl Text for Escape {
+    const EXPECTED: &'static str = "\"slash\", \"backslash\" or \"percent\"";
+
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "slash" => Some(Self::Slash),
+            "backslash" => Some(Self::Backslash),
+            "percent" => Some(Self::Percent),
+            _ => None,
+        }
+    }
+}
 
 impl Text for Match {
     const EXPECTED: &'static str = "\"prefix\" or \"exact\"";

@@ -121,7 +121,10 @@ fn what_follows_from_other_keys_follows_them() {
 
 #[test]
 fn a_route_says_all_it_can_say() {
-    use crate::domain::route::{Access, HostPattern, PathPattern};
+    use crate::domain::{
+        route::{Access, HostPattern, PathPattern},
+        target::Escape,
+    };
     let Config { live, .. } = config(
         r#"
         upstreams.a.servers = "http://a"
@@ -134,7 +137,7 @@ fn a_route_says_all_it_can_say() {
         claims = { role = ["admin", "owner"], level = 3 }
         max_auth_age = "1h"
         upstream = "b"
-        allow_encoded = true
+        allow_encoded = ["slash", "percent"]
         forward_token = true
         limits = ["100/s per ip", "30/10s burst 50 per subject"]
         max_body = "1kb"
@@ -169,7 +172,9 @@ fn a_route_says_all_it_can_say() {
     let limits: Vec<_> = route.limits.iter().map(ToString::to_string).collect();
     assert_eq!(limits, ["100/1s per ip", "30/10s burst 50 per subject"]);
     assert_eq!(live.upstreams[route.upstream].servers.len(), 2);
-    assert!(route.allow_encoded && route.forward_token);
+    let percent_and_slash = [Escape::Percent, Escape::Slash].into_iter().collect();
+    assert_eq!(route.allow_encoded, percent_and_slash);
+    assert!(route.forward_token);
     assert_eq!(
         (route.max_body, route.response_timeout.as_secs()),
         (1024, 1)

@@ -5,7 +5,7 @@ use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 use http::{HeaderName, HeaderValue, Method};
 use serde_json::Value;
 
-use crate::domain::{cors::Cors, rate::Rate};
+use crate::domain::{cors::Cors, rate::Rate, target::Escapes};
 
 /// One way through the gateway: what it matches, whom it lets through, where it leads.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,8 +30,8 @@ pub struct Route {
     pub headers: Headers,
     /// The upstream's place in the list of upstreams.
     pub upstream: usize,
-    /// Whether `%2F` may stand in the path.
-    pub allow_encoded: bool,
+    /// The escapes that may stand in the path although not all servers read them alike.
+    pub allow_encoded: Escapes,
     /// Whether the app gets to see the caller's token.
     pub forward_token: bool,
     /// Bytes that a request body may have.

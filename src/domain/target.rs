@@ -1,13 +1,19 @@
 //! Request targets: one canonical path that is matched once and forwarded as matched, or a refusal with its reason.
 
+mod escapes;
+
 use std::borrow::Cow;
+
+pub use self::escapes::{Escape, Escapes};
 
 /// A path in canonical form: percent-encoded only where it must be, no segment that any server
 /// could read as a step up, no empty segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CanonicalPath<'a> {
     path: Cow<'a, str>,
-    encoded_separator: bool,
+    escapes: Escapes,
+    /// As the loosest of all servers reads it, if not all read it alike.
+    loosest: Option<String>,
     parameters: bool,
 }
 
@@ -17,7 +23,7 @@ pub enum Ambiguity {
     /// Neither `/…` nor `*`.
     #[error("the path must begin with a slash")]
     NotAbsolute,
-    /// `\`, plain or encoded.
+    /// `\`, plain or, on a route that did not opt in, encoded.
     #[error("the path holds a backslash")]
     Backslash,
     /// A control character, plain or encoded.
@@ -32,7 +38,8 @@ pub enum Ambiguity {
     /// A character of UTF-8 in more bytes than it needs: a dot or a slash for readers that are not strict.
     #[error("the path holds an overlong character")]
     Overlong,
-    /// `%25` in front of an escape that would become dangerous when decoded twice.
+    /// `%25` in front of an escape that would become dangerous when decoded twice, on a route that did not
+    /// opt in.
     #[error("the path is percent-encoded twice")]
     DoubleEncoding,
     /// `.` or `..`, also with parameters behind a semicolon.
@@ -44,6 +51,9 @@ pub enum Ambiguity {
     /// `%2F`, on a route that did not opt in.
     #[error("the path holds an encoded slash")]
     EncodedSlash,
+    /// An escape that a route lets through, where the path leads elsewhere once it is undone.
+    #[error("the path holds an escape that decides where it leads")]
+    Escape,
     /// `;`, where the path without it leads elsewhere.
     #[error("the path holds a parameter that decides where it leads")]
     Parameter,
@@ -74,7 +84,8 @@ impl<'a> CanonicalPath<'a> {
         if plain {
             return Ok(Self {
                 path: Cow::Borrowed(path),
-                encoded_separator: false,
+                escapes: Escapes::default(),
+                loosest: None,
                 parameters: false,
             });
         }
@@ -84,7 +95,7 @@ impl<'a> CanonicalPath<'a> {
     /// A path with escapes, with parameters, or with segments that begin with a dot.
     fn parse_unusual(path: &'a str) -> Result<Self, Ambiguity> {
         let mut canonical = String::with_capacity(path.len());
-        let mut encoded_separator = false;
+        let mut escapes = Escapes::default();
         let mut rest = path;
         while let Some(at) = rest.find('%') {
             let (before, escape) = rest.split_at(at);
@@ -94,14 +105,14 @@ impl<'a> CanonicalPath<'a> {
             rest = escape.get(3..).unwrap_or_default();
             match byte {
                 0..=0x1f | 0x7f => return Err(Ambiguity::Control),
-                b'\\' => return Err(Ambiguity::Backslash),
+                b'\\' => escapes = escapes.with(Escape::Backslash),
                 b'%' if rest.get(..2).and_then(hex_byte).is_some_and(is_dangerous) => {
-                    return Err(Ambiguity::DoubleEncoding);
+                    escapes = escapes.with(Escape::Percent);
                 }
                 0x80.. if begins_overlong(byte, next_escaped(rest)) => {
                     return Err(Ambiguity::Overlong);
                 }
-                b'/' => encoded_separator = true,
+                b'/' => escapes = escapes.with(Escape::Slash),
                 _ => {}
             }
             if is_unreserved(byte) {
@@ -112,11 +123,17 @@ impl<'a> CanonicalPath<'a> {
             }
         }
         canonical.push_str(rest);
-        // An encoded slash ends a segment for a server that decodes before it splits.
-        let steps_up = |segment: &str| matches!(name_of(segment), "." | "..");
-        if canonical.split('/').any(|s| s.split("%2F").any(steps_up)) {
+        if canonical
+            .split('/')
+            .any(|segment| matches!(name_of(segment), "." | ".."))
+        {
             return Err(Ambiguity::DotSegment);
         }
+        let loosest = if escapes.are_none() {
+            None
+        } else {
+            Some(escapes::loosest_reading(&canonical)?)
+        };
         let parameters = canonical.split('/').any(|s| name_of(s) != s);
         let path = if canonical == path {
             Cow::Borrowed(path)
@@ -125,7 +142,8 @@ impl<'a> CanonicalPath<'a> {
         };
         Ok(Self {
             path,
-            encoded_separator,
+            escapes,
+            loosest,
             parameters,
         })
     }
@@ -140,9 +158,15 @@ impl<'a> CanonicalPath<'a> {
         matches!(self.path, Cow::Owned(_))
     }
 
-    /// Whether it holds `%2F`, which only a route with `allow_encoded` accepts.
-    pub const fn has_encoded_separator(&self) -> bool {
-        self.encoded_separator
+    /// The escapes in it that only a route accepts which says so.
+    pub const fn escapes(&self) -> Escapes {
+        self.escapes
+    }
+
+    /// As the loosest of all servers reads it, which undoes those escapes before it looks where the
+    /// path leads. `None` when there are none.
+    pub fn loosest_reading(&self) -> Option<&str> {
+        self.loosest.as_deref()
     }
 
     /// The path as servers read it that drop the parameters of every segment (`;v=1`, RFC 3986 §3.3),
@@ -242,184 +266,4 @@ const fn is_dangerous(byte: u8) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn refused(path: &str) -> Ambiguity {
-        CanonicalPath::parse(path).expect_err(path)
-    }
-
-    #[test]
-    fn an_ordinary_path_is_taken_as_it_is() {
-        for path in [
-            "/",
-            "/a/b.c/",
-            "/a..b",
-            "/.well-known/x",
-            "/a/...",
-            "/@me;v=1/x:y",
-            "/%20%C3%A9",
-        ] {
-            let parsed = CanonicalPath::parse(path).expect(path);
-            assert_eq!(parsed.as_str(), path);
-            assert!(!parsed.is_rewritten());
-        }
-    }
-
-    #[test]
-    fn needless_escapes_are_undone_and_hex_is_upper_case() {
-        let parsed = CanonicalPath::parse("/%61dm%69n%c3%a9%7e").expect("not ambiguous");
-        assert_eq!(parsed.as_str(), "/admin%C3%A9~");
-        assert!(parsed.is_rewritten());
-    }
-
-    #[test]
-    fn every_ambiguous_path_is_refused_with_its_reason() {
-        for (path, reason) in [
-            ("", Ambiguity::NotAbsolute),
-            ("a", Ambiguity::NotAbsolute),
-            ("*", Ambiguity::NotAbsolute),
-            ("/public/../admin", Ambiguity::DotSegment),
-            ("/public/%2e%2e/admin", Ambiguity::DotSegment),
-            ("/public/.%2E/admin", Ambiguity::DotSegment),
-            ("/./admin", Ambiguity::DotSegment),
-            ("/..;/admin", Ambiguity::DotSegment),
-            ("/.;x=1/admin", Ambiguity::DotSegment),
-            ("/..%3b/admin", Ambiguity::DotSegment),
-            ("/public/..%2fadmin", Ambiguity::DotSegment),
-            ("/a%2f..%2fb", Ambiguity::DotSegment),
-            ("/a/..", Ambiguity::DotSegment),
-            ("//admin", Ambiguity::EmptySegment),
-            ("/a//b", Ambiguity::EmptySegment),
-            ("/a\\b", Ambiguity::Backslash),
-            ("/a%5cb", Ambiguity::Backslash),
-            ("/a%00b", Ambiguity::Control),
-            ("/a%0d%0ab", Ambiguity::Control),
-            ("/a%7fb", Ambiguity::Control),
-            ("/a\u{e9}", Ambiguity::NotAscii),
-            ("/a%", Ambiguity::BadEscape),
-            ("/a%4", Ambiguity::BadEscape),
-            ("/a%zz", Ambiguity::BadEscape),
-            ("/a%+1", Ambiguity::BadEscape),
-            ("/%252e%252e/admin", Ambiguity::DoubleEncoding),
-            ("/%252fadmin", Ambiguity::DoubleEncoding),
-            ("/%25252e", Ambiguity::DoubleEncoding),
-            ("/%c0%ae%c0%ae/admin", Ambiguity::Overlong),
-            ("/a%C1%9cb", Ambiguity::Overlong),
-            ("/a%e0%80%af", Ambiguity::Overlong),
-            ("/a%f0%80%80%af", Ambiguity::Overlong),
-        ] {
-            assert_eq!(refused(path), reason, "{path}");
-        }
-    }
-
-    #[test]
-    fn letters_of_older_encodings_are_no_overlong_ones() {
-        for path in [
-            "/%C0",
-            "/%C1t%C3%A9",
-            "/%E0x",
-            "/%F0%9F%98%80",
-            "/%E0%A4%85",
-        ] {
-            let parsed = CanonicalPath::parse(path).expect(path);
-            assert_eq!(parsed.as_str(), path);
-        }
-    }
-
-    #[test]
-    fn an_encoded_slash_is_pointed_out() {
-        let parsed = CanonicalPath::parse("/files/a%2fb").expect("not ambiguous");
-        assert_eq!(parsed.as_str(), "/files/a%2Fb");
-        assert!(parsed.has_encoded_separator());
-    }
-
-    #[test]
-    fn a_path_can_be_read_without_its_parameters() {
-        for (path, bare) in [
-            ("/admin", None),
-            ("/%20a", None),
-            ("/admin;x", Some("/admin")),
-            ("/admin;x/y;z=1", Some("/admin/y")),
-            ("/admin%3bx/y", Some("/admin/y")),
-            ("/;x/admin", Some("/admin")),
-            ("/admin/;x", Some("/admin/")),
-            ("/;", Some("/")),
-        ] {
-            let parsed = CanonicalPath::parse(path).expect(path);
-            assert_eq!(parsed.without_parameters().as_deref(), bare, "{path}");
-        }
-    }
-
-    #[test]
-    fn hosts_are_folded_to_one_spelling() {
-        for (authority, host) in [
-            ("Example.COM", Some("example.com")),
-            ("example.com.:8080", Some("example.com")),
-            ("127.0.0.1:80", Some("127.0.0.1")),
-            ("[::1]:8080", Some("[::1]")),
-            ("", None),
-            (".", None),
-            ("a..", None),
-            (".a", None),
-            ("a..b", None),
-            ("a,b", None),
-            ("user@host", None),
-            ("host/path", None),
-            ("host:", None),
-            ("host:99999", None),
-            ("host:+80", None),
-            ("[::1", None),
-            ("[]", None),
-            ("[::1]x", None),
-            ("a b", None),
-        ] {
-            assert_eq!(canonical_host(authority).as_deref(), host, "{authority}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn a_canonical_path_is_its_own_canonical_path(path in "(/([a-z.;%~]|%[0-9a-fA-F]{2}){0,6}){1,5}") {
-            if let Ok(once) = CanonicalPath::parse(&path) {
-                let again = CanonicalPath::parse(once.as_str()).expect("canonical");
-                prop_assert_eq!(again.as_str(), once.as_str());
-                prop_assert!(!again.is_rewritten());
-            }
-        }
-
-        /// However often an app decodes what it gets, it never climbs out of where it was matched.
-        #[test]
-        fn decoding_twice_never_shows_a_step_up(path in "(/([a-z.]|%(2[eEfF5]|5[cC]|252[eEfF]|25)){0,5}){1,4}") {
-            if let Ok(parsed) = CanonicalPath::parse(&path) {
-                let mut decoded = parsed.as_str().to_owned();
-                for _ in 0..2 {
-                    decoded = decode(&decoded);
-                    let escapes = decoded.split(['/', '\\']).any(|s| s == "..");
-                    prop_assert!(!escapes, "{} -> {}", path, decoded);
-                }
-            }
-        }
-
-        #[test]
-        fn no_input_panics(path in "\\PC{0,60}", host in "\\PC{0,30}") {
-            let _parsed = CanonicalPath::parse(&path);
-            let _host = canonical_host(&host);
-        }
-    }
-
-    fn decode(text: &str) -> String {
-        let mut out = Vec::new();
-        let bytes = text.as_bytes();
-        let mut at = 0;
-        while at < bytes.len() {
-            let escape = (bytes[at] == b'%')
-                .then(|| text.get(at + 1..at + 3).and_then(hex_byte))
-                .flatten();
-            out.push(escape.unwrap_or(bytes[at]));
-            at += if escape.is_some() { 3 } else { 1 };
-        }
-        String::from_utf8_lossy(&out).into_owned()
-    }
-}
+mod tests;

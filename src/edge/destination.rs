@@ -16,7 +16,7 @@ use tower::{Layer, Service};
 use crate::{
     domain::{
         route::{Directory, Found, Route},
-        target::{Ambiguity, CanonicalPath, canonical_host},
+        target::{Ambiguity, CanonicalPath, Escapes, canonical_host},
     },
     net::{
         malformed::Malformed,
@@ -60,6 +60,14 @@ pub struct FindDestination<S> {
 }
 
 impl Destination {
+    /// The escapes that may stand in the paths of requests that go there.
+    fn allowed_escapes(&self) -> Escapes {
+        match self {
+            Self::Route(route) => route.allow_encoded,
+            Self::Auth | Self::Refused(_) => Escapes::default(),
+        }
+    }
+
     /// Whether it is the same place.
     fn is(&self, other: &Self) -> bool {
         match (self, other) {
@@ -114,16 +122,10 @@ impl Map {
         }
         refuse_other_codings(&parts.headers)?;
         let path = CanonicalPath::parse(parts.uri.path()).map_err(refuse)?;
-        let encoded_separator = path.has_encoded_separator();
         let destination = {
             let host = host_of(&parts.uri, &parts.headers, parts.version)?;
-            self.look_up_twice(host.as_deref(), &path, &parts.method)?
+            self.look_up_all(host.as_deref(), &path, &parts.method)?
         };
-        if encoded_separator
-            && !matches!(&destination, Destination::Route(route) if route.allow_encoded)
-        {
-            return Err(refuse(Ambiguity::EncodedSlash));
-        }
         if path.is_rewritten() {
             let canonical = path.as_str().to_owned();
             rewrite(&mut parts.uri, canonical)?;
@@ -131,21 +133,38 @@ impl Map {
         Ok(destination)
     }
 
-    /// Some servers drop the parameters of a path before they look where it leads, others keep them.
-    /// Both must come to the same place, or `/admin;x` would pass under the policy of `/`.
-    fn look_up_twice(
+    /// Some servers drop the parameters of a path before they look where it leads, and some decode
+    /// it; others do neither. All of them must come to the same place, or `/admin;x` and `/admin%2Fx`
+    /// would pass under the policy of `/`.
+    fn look_up_all(
         &self,
         host: Option<&str>,
         path: &CanonicalPath<'_>,
         method: &Method,
     ) -> Result<Destination, Reject> {
         let found = self.look_up(host, path.as_str(), method)?;
-        let Some(bare) = path.without_parameters() else {
+        let is_same = |reading: &str| {
+            let other = self.look_up(host, reading, method);
+            other.is_ok_and(|other| found.is(&other))
+        };
+        if path
+            .without_parameters()
+            .is_some_and(|bare| !is_same(&bare))
+        {
+            return Err(refuse(Ambiguity::Parameter));
+        }
+        let Some(loosest) = path.loosest_reading() else {
             return Ok(found);
         };
-        match self.look_up(host, &bare, method) {
-            Ok(other) if found.is(&other) => Ok(found),
-            Ok(_) | Err(_) => Err(refuse(Ambiguity::Parameter)),
+        if let Some(escape) = path.escapes().beyond(found.allowed_escapes()) {
+            return Err(refuse(escape.into()));
+        }
+        let bare = CanonicalPath::parse(loosest).ok();
+        let bare = bare.and_then(|loosest| loosest.without_parameters());
+        if is_same(loosest) && bare.is_none_or(|bare| is_same(&bare)) {
+            Ok(found)
+        } else {
+            Err(refuse(Ambiguity::Escape))
         }
     }
 

@@ -11,6 +11,7 @@ use crate::{
     domain::{
         route::{Access, PathPattern, Route},
         session::SessionId,
+        target::Escapes,
     },
     edge::{
         destination::Destination,
@@ -133,7 +134,7 @@ pub fn route(access: Access) -> Route {
         cors: None,
         headers: Vec::new(),
         upstream: 0,
-        allow_encoded: false,
+        allow_encoded: Escapes::default(),
         forward_token: false,
         max_body: 0,
         response_timeout: Duration::ZERO,

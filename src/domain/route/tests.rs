@@ -30,7 +30,7 @@ fn route(index: usize, text: &str) -> Route {
         cors: None,
         headers: Vec::new(),
         upstream: 0,
-        allow_encoded: false,
+        allow_encoded: Escapes::default(),
         forward_token: false,
         max_body: 0,
         response_timeout: Duration::ZERO,

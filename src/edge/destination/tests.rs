@@ -5,7 +5,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    domain::route::{Access, HostPattern, PathPattern},
+    domain::{
+        route::{Access, HostPattern, PathPattern},
+        target::Escape,
+    },
     edge::tests::route,
 };
 
@@ -22,7 +25,7 @@ fn map() -> Map {
         named("everything", None, prefix("")),
         named("own", Some("app.example"), prefix("")),
         Route {
-            allow_encoded: true,
+            allow_encoded: Escape::ALL.into_iter().collect(),
             ..named("files", None, prefix("/files"))
         },
         Route {
@@ -57,8 +60,12 @@ fn get(target: &str) -> Parts {
 }
 
 /// The route's name, `auth`, or the refusal's code and sentence.
-fn find(mut parts: Parts) -> String {
-    match map().find(&mut parts) {
+fn find(parts: Parts) -> String {
+    find_on(&map(), parts)
+}
+
+fn find_on(map: &Map, mut parts: Parts) -> String {
+    match map.find(&mut parts) {
         Destination::Auth => "auth".to_owned(),
         Destination::Route(route) => route.name.to_string(),
         Destination::Refused(reject) => format!("{}: {}", reject.code().as_str(), reject.detail()),
@@ -163,8 +170,39 @@ fn an_encoded_slash_passes_only_where_the_route_allows_it() {
         ("/api/auth%2Fme", refused),
         ("/api/auth/a%2Fb", refused),
         ("/read/a?b=%2F", "read"),
+        ("/files/a%5Cb%252fc", "files"),
     ] {
         assert_eq!(find(get(target)), goes, "{target}");
+    }
+}
+
+#[test]
+fn an_escape_that_is_allowed_hides_no_other_place_from_readers_who_undo_it() {
+    let loose = |name: &str, path: &str| Route {
+        name: name.into(),
+        path: PathPattern::Prefix(path.to_owned()),
+        allow_encoded: Escape::ALL.into_iter().collect(),
+        ..route(Access::default())
+    };
+    let routes = [loose("everything", ""), loose("admin", "/admin")];
+    let map = Map {
+        auth_bases: vec!["/api/auth".to_owned()],
+        routes: Directory::new(routes).expect("no conflicts"),
+    };
+    let refused = "invalid_request_target: The path holds an escape that decides where it leads.";
+    for (target, goes) in [
+        ("/a%2Fadmin", "everything"),
+        ("/admin/a%2Fb", "admin"),
+        ("/admin%2Fusers", refused),
+        ("/admin%5Cusers", refused),
+        ("/%2Fadmin/users", refused),
+        ("/admin%252Fusers", refused),
+        ("/admin%25252fusers", refused),
+        ("/%2561dmin%2Fx", refused),
+        ("/api/auth%2Fme", refused),
+        ("/api%2Fauth/me", refused),
+    ] {
+        assert_eq!(find_on(&map, get(target)), goes, "{target}");
     }
 }
 
@@ -178,7 +216,8 @@ fn an_ambiguous_target_is_refused_with_the_reason() {
         ("/a%5Cb", "The path holds a backslash."),
         ("/a%00", "The path holds a control character."),
         ("/a%zz", "The path holds a broken percent escape."),
-        ("/%252e%252e/a", "The path is percent-encoded twice."),
+        ("/%252e%252e/a", "The path holds a dot segment."),
+        ("/a%252Fb", "The path is percent-encoded twice."),
     ] {
         let refused = format!("invalid_request_target: {reason}");
         assert_eq!(find(get(target)), refused, "{target}");

@@ -212,8 +212,8 @@ async fn nothing_that_belongs_into_a_head_comes_behind_a_body() {
         .await;
     let mut server = app.accept().await;
     server.head().await;
-    let heard = server.until("\r\n\r\n").await;
-    assert_eq!(heard, "3\r\nabc\r\n0\r\nx-kept: 1\r\n\r\n");
+    let arrived = server.until("\r\n\r\n").await;
+    assert_eq!(arrived, "3\r\nabc\r\n0\r\nx-kept: 1\r\n\r\n");
 }
 
 // T6, tokens shown to whom they are not for: Pomerium CVE-2024-39315, Traefik CVE-2026-41181.

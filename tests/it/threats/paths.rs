@@ -371,6 +371,27 @@ async fn a_route_may_take_encoded_slashes_but_no_steps_up_behind_them() {
     }
 }
 
+// P2, the exception's exception: a server that decodes before it looks sees another place.
+#[tokio::test]
+async fn an_encoded_slash_that_a_route_takes_hides_no_closed_place() {
+    let open = "[[routes]]\npath = \"/\"\nallow_encoded = [\"slash\", \"backslash\", \"percent\"]\nauth = \"none\"";
+    let closed = "[[routes]]\npath = \"/admin\"\nallow_encoded = true";
+    let stage = gate(&[open, closed]).await;
+    let get = ask(&stage, "/apps/a%2Fb%5Cc%252Fd").await;
+    assert_eq!(get.json()["target"], "/apps/a%2Fb%5Cc%252Fd");
+    assert_eq!(stage.arrived_at().await, ["/apps/a%2Fb%5Cc%252Fd"]);
+    for target in [
+        "/admin%2Fusers",
+        "/admin%5cusers",
+        "/admin%252fusers",
+        "/%2fadmin/users",
+        "/apps%2F..%2Fadmin",
+        "/apps/%252e%252e/admin",
+    ] {
+        refuses_target(&stage, target, 400, AMBIGUOUS).await;
+    }
+}
+
 // P1 to P12 at the gateway's own endpoints, which no route may take over.
 #[tokio::test]
 async fn the_auth_endpoints_are_as_strict_about_targets_as_the_routes() {

@@ -24,7 +24,19 @@ fn a_route_that_no_request_could_match_is_refused() {
         ),
         (
             "path = '/a%2Fb'",
-            "path: no request could match: `%2F` needs `allow_encoded = true`",
+            "path: no request could match: the path holds an encoded slash",
+        ),
+        (
+            "path = '/a%5Cb'",
+            "path: no request could match: the path holds a backslash",
+        ),
+        (
+            "allow_encoded = 'slash'",
+            "allow_encoded: expected true, false or a list such as [\"slash\", \"backslash\"], found a string",
+        ),
+        (
+            "allow_encoded = ['dot']",
+            "allow_encoded[0]: expected \"slash\", \"backslash\" or \"percent\", found \"dot\"",
         ),
         (
             "host = 'Example.com:80'",
