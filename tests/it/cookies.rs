@@ -94,7 +94,9 @@ async fn another_site_changes_nothing_in_an_app() {
     let socket = browser
         .call("GET", "/live")
         .header("connection", "upgrade")
-        .header("upgrade", "websocket");
+        .header("upgrade", "websocket")
+        .header("sec-websocket-version", "13")
+        .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
     socket
         .header("origin", EVIL)
         .send()
