@@ -106,6 +106,7 @@ start_gateway() {
 start() {
     local said="$STAGE/$1"
     shift
+    : >"$said"
     "$@" >"$said" 2>&1 &
     STARTED+=($!)
 }
