@@ -53,18 +53,19 @@
 //! | D1 | two lengths, two codings, overflow | `desync`: `a_body_with_two_lengths_hides_no_request`, `chunks_that_are_no_chunks_break_the_request_off`, `a_body_is_a_body_whatever_the_method` |
 //! | D2 | empty length, names, folded lines | `a_coding_that_is_not_chunked_alone_is_refused`, `a_header_without_a_proper_name_is_refused`, `a_header_with_a_very_long_name_is_one_header_or_refused`, `a_line_folded_into_the_next_is_refused` |
 //! | D3 | versions, last requests, bodies that nobody read | `no_other_version_of_http_has_another_idea_of_a_body`, `nothing_that_follows_a_last_request_is_one`, `a_refused_body_does_not_become_the_next_request`, `an_expectation_hides_no_request`; `pool`; `::pool` |
-//! | D4 | upgrades | `upgrades`: all |
+//! | D4 | upgrades | `upgrades`: all; `::websocket::nothing_behind_a_handshake_flows_before_the_app_agrees`, `an_app_that_proves_nothing_or_switches_to_something_else_is_not_believed` |
 //! | D5 | tunnels | `hosts`: `nobody_tunnels_through_the_gateway_or_has_it_repeat_what_it_was_sent`; `http_2`: `no_connect_opens_a_tunnel` |
 //! | D6 | HTTP/2 on its way down | `http_2`: all |
 //! | D7 | lines that end in another way | `a_line_that_ends_in_another_way_hides_nothing`, `nothing_of_the_chunks_but_their_data_reaches_the_app` |
-//! | S1 | Rapid Reset | `floods`: `whoever_asks_and_cancels_without_end_is_hung_up_on` |
+//! | S1 | Rapid Reset | `floods`: `whoever_asks_and_cancels_without_end_is_hung_up_on`; `::http_2_limits` |
 //! | S2 | CONTINUATION | `a_head_without_end_is_not_listened_to`; `http_2`: `a_head_in_pieces_is_judged_whole` |
 //! | S3 | `MadeYouReset` | `whoever_makes_the_gateway_reset_streams_without_end_is_hung_up_on` |
+//! | S4 | PING, SETTINGS, PRIORITY, GOAWAY and what means nothing | `::http_2_limits::frames_that_do_no_work_end_their_connection_and_are_counted_by_kind`, `honest_habits_are_not_taken_for_a_flood` |
 //! | S5 | empty DATA | `a_body_of_nothing_without_end_is_not_listened_to` |
 //! | S6 | heads that unfold | `a_small_head_that_unfolds_into_a_large_one_is_refused` |
 //! | S7 | windows that stay shut | `::http_2::answers_that_nobody_takes_are_given_up_and_do_not_use_up_the_connections_to_the_app` |
 //! | S8 | frames that crash | `no_frame_brings_the_gateway_down` |
-//! | slow | heads, bodies, readers | `::connections`, `::bodies::an_upload_that_stops_coming_is_given_up`, `::bad_bodies` |
+//! | slow | heads, bodies, readers | `::connections`, `::slow_clients`, `::bodies::an_upload_that_stops_coming_is_given_up`, `::bad_bodies` |
 //! | S9 | handshakes | `tls`: `no_record_in_the_middle_of_a_handshake_keeps_it_going`; `::https_handshakes` |
 //! | S10 | answers of helpers without end, a client's words in a message | `::sms::a_provider_that_talks_too_much_is_not_listened_to_for_ever`, `no_language_that_a_client_makes_up_stands_in_a_message_or_stops_one` |
 //! | S11 | lines in the log | `nobody_writes_a_line_of_their_own_into_the_log` |
