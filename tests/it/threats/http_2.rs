@@ -2,14 +2,16 @@
 
 use std::sync::{Arc, Mutex};
 
+use http::Request;
 use http_body_util::BodyExt;
 
-use super::{DOORS, gate};
+use super::{DOORS, gate, refuses};
 use crate::stage::{
     Stage,
     frames::{
         CONTINUATION, DATA, END_HEADERS, END_STREAM, Frame, Frames, GET, HEADERS, Outcome, block,
     },
+    h2::{H2, body},
     upstream::{Upstream, reply},
     witness::{IN_ORDER, MARKED},
 };
@@ -259,4 +261,32 @@ async fn a_head_in_pieces_is_judged_whole() {
         .await;
     assert_eq!(frames.outcome(1).await, Outcome::GoneAway(1));
     assert!(stage.arrived_at().await.is_empty());
+}
+
+// P1 to P12 again: HTTP/2 carries a path as a header, which no parser of request lines looks at.
+#[tokio::test]
+async fn http_2_finds_no_other_way() {
+    let stage = gate(&DOORS).await;
+    let (client, _connection) = H2::to(stage.address).await;
+    let get = async |target: &str| {
+        let url = format!("http://app.test{target}");
+        let request = Request::get(url).body(body("")).expect("a request");
+        client.send(request).await
+    };
+    for (target, status, code) in [
+        ("/public/../admin", 400, "invalid_request_target"),
+        ("/public/%2e%2e/admin", 400, "invalid_request_target"),
+        ("/public/..;/admin", 400, "invalid_request_target"),
+        ("/public%2fadmin", 400, "invalid_request_target"),
+        ("/public//admin", 400, "invalid_request_target"),
+        ("/public%00", 400, "invalid_request_target"),
+        ("/%61dmin", 401, "missing_token"),
+        ("/publicity", 401, "missing_token"),
+        ("/admin?/public", 401, "missing_token"),
+    ] {
+        let answer = get(target).await;
+        refuses(&stage, target, answer, status, code).await;
+    }
+    assert_eq!(get("/%70ublic/x").await.status, 200);
+    assert_eq!(stage.arrived_at().await, ["/public/x"]);
 }

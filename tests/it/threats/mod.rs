@@ -8,7 +8,7 @@
 //! | line | class of defect | tests |
 //! |---|---|---|
 //! | P1 | a step up out of an open place | `paths`: `no_step_up_leads_out_of_an_open_place` |
-//! | P2 | encoded and merged separators | `no_encoding_hides_a_step_up_or_a_separator`, `no_empty_segment_shifts_a_path`, `a_route_may_take_encoded_slashes_but_no_steps_up_behind_them` |
+//! | P2 | encoded and merged separators | `no_encoding_hides_a_step_up_or_a_separator`, `no_empty_segment_shifts_a_path`, `a_route_may_take_encoded_slashes_but_no_steps_up_behind_them`, `an_encoded_slash_that_a_route_takes_hides_no_closed_place` |
 //! | P3 | parameters of segments | `no_parameter_hides_a_step_up`, `a_parameter_that_some_servers_drop_does_not_decide_where_a_path_leads` |
 //! | P4 | fragments | `a_fragment_is_neither_matched_nor_forwarded` |
 //! | P5 | a query that is matched | `a_query_opens_no_door` |
