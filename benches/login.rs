@@ -38,8 +38,9 @@ const LIMITS: &str = r#"["3/30m per phone", "100000000/1h per ip", "100000000/1h
 fn main() {
     let Options { load, store } = Options::parse();
     let home = TempDir::new().expect("a directory");
-    let settings =
-        format!("store.url = \"{store}\"\nstore.max_size = \"8gb\"\notp.limits = {LIMITS}\n");
+    let settings = format!(
+        "store.url = \"{store}\"\nstore.max_size = \"8gb\"\notp.limits = {LIMITS}\notp.guard.mode = \"off\"\n"
+    );
     let (gateway, lines) = Gateway::start(&home, &settings);
     println!("{store} {load}, idle {}", Mebibytes(gateway.usage().rss));
 

@@ -199,7 +199,7 @@ impl Gateway {
         let text = format!(
             "server.listen = \"127.0.0.1:0\"\nserver.workers = 1\nserver.access_log = false\n\
              server.secret = \"{SECRET}\"\nserver.data_dir = \"{}\"\nadmin.listen = \"off\"\n\
-             store.url = \"redis://{}\"\notp.limits = {LIMITS}\n\
+             store.url = \"redis://{}\"\notp.limits = {LIMITS}\notp.guard.mode = \"off\"\n\
              tokens.issuer = \"https://bench.example\"\n\
              [[routes]]\npath = \"/\"\n[upstreams.app]\nservers = [\"demo:\"]\n",
             home.path().display(),

@@ -69,7 +69,9 @@
 //! A code is never stored: the store holds a random nonce, from which the
 //! code follows with a key derived from the master secret, and a keyed tag of the code, against which
 //! answers are compared. A phone number has one live code; every caller who asked for it has a
-//! challenge of its own on it, so that nobody's wrong answers burn somebody else's.
+//! challenge of its own on it, so that nobody's wrong answers burn somebody else's. A message is sent on
+//! the credit of the places it concerns (`domain::fraud`), in the step that begins the challenge; a
+//! right answer pays in the step that opens the session.
 //!
 //! # Life of a session
 //!
@@ -168,6 +170,7 @@ pub use crate::{
 pub mod verbs {
     pub use crate::domain::{
         account::{AccountKey, Login, Revoke},
+        fraud::Credit,
         otp::{Answer, ChallengeId, ClientKey, Length, Nonce, Policy as OtpPolicy, Start, Tag},
         quota::{Bucket, Charge, Quota},
         session::Policy as SessionPolicy,

@@ -165,6 +165,11 @@ impl Reject {
         self.code
     }
 
+    /// A further member of the problem document, if it has one of this name.
+    pub fn member(&self, member: &str) -> Option<&Value> {
+        self.told.extra.get(member)
+    }
+
     /// The sentence for the caller.
     pub fn detail(&self) -> &str {
         &self.told.detail

@@ -21,6 +21,8 @@ pub enum Purpose {
     OtpCode,
     /// Turns a code into the tag that the store compares.
     AnswerTag,
+    /// Marks a puzzle as one of ours, for one phone and one client.
+    Puzzle,
 }
 
 /// What a lasting name stands for. Each kind has its own label, too.
@@ -44,6 +46,7 @@ pub struct Master {
     id: SecretId,
     otp_code: hmac::Key,
     answer_tag: hmac::Key,
+    puzzle: hmac::Key,
     refresh_token: Secret,
 }
 
@@ -109,6 +112,7 @@ impl Purpose {
         match self {
             Self::OtpCode => b"otp-gateway/v1/otp-code",
             Self::AnswerTag => b"otp-gateway/v1/answer-tag",
+            Self::Puzzle => b"otp-gateway/v1/puzzle",
         }
     }
 }
@@ -156,6 +160,7 @@ impl Master {
             id: SecretId::of(secret),
             otp_code: mac(secret, Purpose::OtpCode.label()),
             answer_tag: mac(secret, Purpose::AnswerTag.label()),
+            puzzle: mac(secret, Purpose::Puzzle.label()),
             refresh_token: Secret::new(derive::<32>(secret, b"otp-gateway/v1/refresh-token")),
         })
     }
@@ -170,6 +175,7 @@ impl Master {
         let key = match purpose {
             Purpose::OtpCode => &self.otp_code,
             Purpose::AnswerTag => &self.answer_tag,
+            Purpose::Puzzle => &self.puzzle,
         };
         hmac_of(key, input)
     }

@@ -5,7 +5,7 @@ use std::{num::NonZeroU32, sync::LazyLock, time::Duration};
 use otp_gateway::{
     Master, Secret, SessionId, Store,
     verbs::{
-        AccountKey, Answer, Bucket, ChallengeId, Charge, ClientKey, Length, Login, Nonce,
+        AccountKey, Answer, Bucket, ChallengeId, Charge, ClientKey, Credit, Length, Login, Nonce,
         OtpPolicy, Quota, SessionPolicy, Start, Tag,
     },
 };
@@ -33,9 +33,15 @@ const DEVICE: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 F
 pub struct Caller(pub u64);
 
 impl Caller {
-    /// Asks for a code.
+    /// Asks for a code, unguarded: the guard's four meters are four small records more.
     pub async fn send(self, store: &Store, charges: Vec<Charge>) {
-        let sent = store.start_challenge(self.account(), self.start(), charges, otp());
+        let sent = store.start_challenge(
+            self.account(),
+            self.start(),
+            charges,
+            Credit::unguarded(),
+            otp(),
+        );
         sent.await.expect("it is stored");
     }
 
@@ -53,7 +59,7 @@ impl Caller {
             policy: SESSION,
             access_ttl: ACCESS_TTL,
         };
-        let answered = store.answer_challenge(self.account(), answer, otp(), login);
+        let answered = store.answer_challenge(self.account(), answer, otp(), login, Vec::new());
         answered.await.expect("it is stored");
     }
 

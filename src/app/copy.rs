@@ -35,6 +35,8 @@ pub struct Copied {
     pub sessions: u64,
     /// Windows of limits.
     pub windows: u64,
+    /// Places on whose credit messages are sent.
+    pub meters: u64,
     /// Sessions whose access tokens have to be refused.
     pub revoked: u64,
     /// Records that are dead, and were left out.
@@ -134,6 +136,7 @@ impl Copied {
                     self.sessions += account.sessions.len() as u64;
                 }
                 Entry::Window { .. } => self.windows += 1,
+                Entry::Meter { .. } => self.meters += 1,
                 Entry::Revoked { .. } => self.revoked += 1,
             }
         }

@@ -7,6 +7,7 @@ use crate::{
     auth::spec::SubjectKind,
     domain::{
         account::AccountKey,
+        fraud::{Debtor, Level, MeterKey},
         otp::{ClientKey, Code, Length, Nonce, Tag},
         phone::Phone,
         quota::{Bucket, Charge, Limit, Per},
@@ -15,6 +16,12 @@ use crate::{
     net::peer::Client,
     secret::{Master, Masters, Named, Purpose},
 };
+
+/// The last digits, in which the numbers of a range differ.
+const RANGE_DIGITS: usize = 4;
+
+/// The first digits behind the calling code, in which the numbers of a block agree.
+const BLOCK_DIGITS: usize = 3;
 
 /// The code that belongs to `nonce`: uniform over all codes of this length, and the same each time.
 /// `None` only if a thousand words in a row were unfair, which has no probability worth writing down.
@@ -88,6 +95,33 @@ pub fn charges(
     limits.iter().map(charge).collect()
 }
 
+/// The places that a message to `phone` concerns when `client` asks for it or answers it.
+pub fn debtors(masters: &Masters, phone: &Phone, client: &Client) -> Vec<Debtor> {
+    let debtor = |level: Level| {
+        let place = place(level, phone, client);
+        let kind = level.as_str();
+        Debtor {
+            meter: MeterKey(first(&masters.pseudonyms().name(
+                Named::Client,
+                &[b"meter", kind.as_bytes(), place.as_bytes()],
+            ))),
+            level,
+        }
+    };
+    Level::ALL.map(debtor).to_vec()
+}
+
+fn place(level: Level, phone: &Phone, client: &Client) -> String {
+    let (number, country) = (phone.as_e164(), phone.calling_code().to_string());
+    let upto = |length: usize| number.get(..length).unwrap_or(number).to_owned();
+    match level {
+        Level::Range => upto(number.len().saturating_sub(RANGE_DIGITS)),
+        Level::Block => upto(country.len() + BLOCK_DIGITS),
+        Level::Country => country,
+        Level::Network => client.neighbourhood().to_string(),
+    }
+}
+
 /// The `sub` of whoever holds `phone`.
 pub fn subject(masters: &Masters, kind: SubjectKind, phone: &Phone) -> String {
     match kind {
@@ -120,232 +154,4 @@ fn first<const N: usize>(hash: &[u8; 32]) -> [u8; N] {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{collections::HashSet, time::Duration};
-
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::{
-        auth::tests::stage::{limit, master, masters, phone},
-        net::peer::Scheme,
-    };
-
-    fn length(digits: u8) -> Length {
-        Length::new(digits).unwrap()
-    }
-
-    fn nonce(count: u32) -> Nonce {
-        let mut bytes = [0; 16];
-        bytes[..4].copy_from_slice(&count.to_be_bytes());
-        Nonce(bytes)
-    }
-
-    fn code_of(text: &str) -> Code {
-        Code::parse(text, length(6)).unwrap()
-    }
-
-    const ANN: AccountKey = AccountKey([0xaa; 16]);
-
-    fn client(ip: &str) -> Client {
-        Client::new(ip.parse().unwrap(), Scheme::Https)
-    }
-
-    /// Pearson's statistic must lie within five standard deviations of its mean, which is the
-    /// number of degrees of freedom. The nonces are fixed, so this passes always or never.
-    fn assert_uniform(counts: &[u32]) {
-        let total: u32 = counts.iter().sum();
-        let cells = f64::from(u32::try_from(counts.len()).unwrap());
-        let expected = f64::from(total) / cells;
-        let off = |count: &u32| (f64::from(*count) - expected).powi(2) / expected;
-        let chi_square: f64 = counts.iter().map(off).sum();
-        let freedom = cells - 1.0;
-        let bound = 5.0 * (2.0 * freedom).sqrt();
-        assert!((chi_square - freedom).abs() < bound, "{chi_square}");
-    }
-
-    #[test]
-    fn every_code_is_reached_and_none_is_likelier() {
-        let master = master(1);
-        let mut counts = vec![0; 10_000];
-        for n in 0..200_000 {
-            let code = code(&master, nonce(n), length(4)).unwrap();
-            counts[code.reveal().parse::<usize>().unwrap()] += 1;
-        }
-        assert!(counts.iter().all(|count| *count > 0));
-        assert_uniform(&counts);
-    }
-
-    #[test]
-    fn in_six_digits_every_place_and_every_neighbourhood_is_uniform() {
-        let master = master(1);
-        let mut places = vec![vec![0; 10]; 6];
-        let mut pairs = vec![vec![0; 100]; 5];
-        for n in 0..50_000 {
-            let code = code(&master, nonce(n), length(6)).unwrap();
-            let digits: Vec<usize> = code
-                .reveal()
-                .bytes()
-                .map(|b| usize::from(b - b'0'))
-                .collect();
-            for (at, digit) in digits.iter().enumerate() {
-                places[at][*digit] += 1;
-            }
-            for (at, pair) in digits.windows(2).enumerate() {
-                pairs[at][pair[0] * 10 + pair[1]] += 1;
-            }
-        }
-        for counts in places.iter().chain(&pairs) {
-            assert_uniform(counts);
-        }
-    }
-
-    #[test]
-    fn a_nonce_always_gives_its_code_and_another_secret_gives_others() {
-        let codes = |byte| -> Vec<Code> {
-            let master = master(byte);
-            (0..100)
-                .map(|n| code(&master, nonce(n), length(6)).unwrap())
-                .collect()
-        };
-        assert_eq!(codes(1), codes(1));
-        let same = codes(1)
-            .iter()
-            .zip(&codes(2))
-            .filter(|(a, b)| a == b)
-            .count();
-        assert!(same < 5, "{same}");
-    }
-
-    #[test]
-    fn a_tag_depends_on_phone_code_and_secret() {
-        let phones = [phone("+16502530000"), phone("+16502530001")];
-        let mut seen = HashSet::new();
-        for secret in [master(1), master(2)] {
-            for phone in &phones {
-                for code in ["000000", "000001"] {
-                    assert!(seen.insert(tag(&secret, phone, &code_of(code)).0));
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn an_answer_is_tried_with_every_secret() {
-        let masters = masters(&[3, 2, 1]);
-        let (phone, code) = (phone("+16502530000"), code_of("123456"));
-        let tags = tags(&masters, &phone, &code);
-        for byte in 1..=3 {
-            assert!(tags.contains(&tag(&master(byte), &phone, &code)));
-        }
-        assert_eq!(tags.len(), 3);
-    }
-
-    #[test]
-    fn a_new_secret_renames_nobody() {
-        let before = masters(&[1]);
-        let after = masters(&[2]);
-        let (phone, client) = (phone("+16502530000"), client("192.0.2.1"));
-        let limits = [limit(3, Duration::from_mins(30), Per::Phone)];
-        assert_eq!(account_key(&before, "a"), account_key(&after, "a"));
-        assert_eq!(client_key(&before, &client), client_key(&after, &client));
-        assert_eq!(
-            charges(&before, &limits, &phone, ANN, &client),
-            charges(&after, &limits, &phone, ANN, &client)
-        );
-        let subject = |masters| subject(masters, SubjectKind::Derived, &phone);
-        assert_eq!(subject(&before), subject(&after));
-    }
-
-    #[test]
-    fn a_subject_tells_nothing_of_the_number_unless_it_is_meant_to() {
-        let masters = masters(&[1]);
-        let phone = phone("+16502530000");
-        let derived = subject(&masters, SubjectKind::Derived, &phone);
-        assert!(derived.len() == 32 && derived.bytes().all(|b| b.is_ascii_hexdigit()));
-        let plain = subject(&masters, SubjectKind::Phone, &phone);
-        assert_eq!(plain, "+16502530000");
-        // Neither the subject nor the number can be read from the name in the store.
-        let key = |subject: &str| Id(account_key(&masters, subject).0).to_string();
-        assert_ne!(key(&derived), derived);
-        assert_ne!(key(&plain), derived);
-        assert_ne!(key(&plain), key(&derived));
-    }
-
-    #[test]
-    fn a_limit_counts_whom_it_names() {
-        let masters = masters(&[1]);
-        let bucket = |per, number: &str, ip: &str| {
-            let limits = [limit(3, Duration::from_mins(30), per)];
-            charges(&masters, &limits, &phone(number), ANN, &client(ip))[0].bucket
-        };
-        let (us, uk) = ("+16502530000", "+442070313000");
-        assert_eq!(
-            bucket(Per::Phone, us, "192.0.2.1"),
-            bucket(Per::Phone, us, "192.0.2.2")
-        );
-        assert_ne!(
-            bucket(Per::Phone, us, "::1"),
-            bucket(Per::Phone, "+16502530001", "::1")
-        );
-        assert_eq!(
-            bucket(Per::Ip, us, "192.0.2.1"),
-            bucket(Per::Ip, uk, "192.0.2.1")
-        );
-        assert_ne!(
-            bucket(Per::Ip, us, "192.0.2.1"),
-            bucket(Per::Ip, us, "192.0.2.2")
-        );
-        let (one, other) = ("2001:db8:1:2::1", "2001:db8:1:2:ffff::");
-        assert_eq!(bucket(Per::Ip, us, one), bucket(Per::Ip, us, other));
-        assert_eq!(
-            bucket(Per::Country, us, "::1"),
-            bucket(Per::Country, "+16502530001", "::2")
-        );
-        assert_ne!(
-            bucket(Per::Country, us, "::1"),
-            bucket(Per::Country, uk, "::1")
-        );
-        assert_eq!(
-            bucket(Per::All, us, "192.0.2.1"),
-            bucket(Per::All, uk, "::1")
-        );
-    }
-
-    #[test]
-    fn only_a_counter_of_the_phone_has_a_name_beside_its_account() {
-        let masters = masters(&[1]);
-        let all = [Per::Phone, Per::Ip, Per::Country, Per::All];
-        let limits = all.map(|per| limit(3, Duration::from_mins(30), per));
-        let first_byte = |account: u8| {
-            let account = AccountKey([account; 16]);
-            let phone = phone("+16502530000");
-            let charges = charges(&masters, &limits, &phone, account, &client("::1"));
-            charges
-                .iter()
-                .map(|charge| charge.bucket.0[0])
-                .collect::<Vec<_>>()
-        };
-        let (one, other) = (first_byte(0x0a), first_byte(0x0b));
-        assert_eq!((one[0], other[0]), (0x0a, 0x0b));
-        assert_eq!(one[1..], other[1..]);
-    }
-
-    proptest! {
-        /// A changed quota begins a count of its own, and no two limits share one.
-        #[test]
-        fn limits_never_share_a_counter(
-            a in (1u32..9, 1u64..9, 0usize..4),
-            b in (1u32..9, 1u64..9, 0usize..4),
-        ) {
-            let masters = masters(&[1]);
-            let [a, b] = [a, b].map(|(max, mins, per)| {
-                let per = [Per::Phone, Per::Ip, Per::Country, Per::All][per];
-                limit(max, Duration::from_mins(mins), per)
-            });
-            let made = charges(&masters, &[a, b], &phone("+16502530000"), ANN, &client("::1"));
-            prop_assert_eq!(a == b, made[0].bucket == made[1].bucket);
-            prop_assert_eq!(made[0].quota, a.quota);
-        }
-    }
-}
+mod tests;

@@ -5,13 +5,14 @@
 //! access cookie has expired gets new ones from its refresh cookie on the way, without a question.
 
 use http::{StatusCode, header};
+use serde_json::Value;
 
 use crate::{
     auth::{
         bearer,
         call::{Call, Desk},
         cookie, form,
-        page::{self, CodeForm, NumberForm},
+        page::{self, CodeForm, NumberForm, Scripts, WorkForm},
         refresh,
         return_to::ReturnTo,
         send_otp::{self, Wish},
@@ -34,6 +35,7 @@ struct Visit<'a> {
     return_to: ReturnTo,
     number: String,
     challenge: String,
+    proof: Option<String>,
 }
 
 /// What went wrong: the refusal, and how it is put to a person.
@@ -81,6 +83,7 @@ pub async fn submit(desk: &Desk, call: &Call, mut fields: Fields) -> Reply {
         return visit.ask_number(reject.into());
     }
     visit.challenge = fields.optional("challenge_id").unwrap_or_default();
+    visit.proof = fields.optional("proof").filter(|proof| !proof.is_empty());
     visit.number = fields.optional("mobile_number").unwrap_or_default();
     let phone = match Phone::parse(&visit.number, desk.spec().default_country) {
         Ok(phone) => phone,
@@ -106,16 +109,21 @@ impl<'a> Visit<'a> {
             return_to: ReturnTo::parse(return_to, desk.spec()),
             number: String::new(),
             challenge: String::new(),
+            proof: None,
         }
     }
 
     async fn send(mut self, phone: &Phone) -> Reply {
-        let wish = Wish::new(phone.clone(), self.desk.spec());
+        let wish = Wish {
+            proof: self.proof.take(),
+            ..Wish::new(phone.clone(), self.desk.spec())
+        };
         match send_otp::send(self.desk, self.call, &wish).await {
             Ok(sent) => {
                 self.challenge = sent.challenge.to_string();
                 page::reply(StatusCode::OK, self.code_form(phone, None))
             }
+            Err(reject) if reject.code() == reject::Code::ProofRequired => self.ask_proof(reject),
             Err(reject) if self.challenge.is_empty() => self.ask_number(reject.into()),
             // The code that was sent before may still be entered.
             Err(reject) => self.ask_code(phone, reject.into()),
@@ -146,12 +154,28 @@ impl<'a> Visit<'a> {
 
     fn ask_number(&self, trouble: Trouble) -> Reply {
         let page = self.number_form(Some(&trouble.words));
-        page::instead(trouble.reject.into_response(), page)
+        page::instead(trouble.reject.into_response(), page, Scripts::None)
+    }
+
+    /// Has the browser prove some work, and ask again by itself.
+    fn ask_proof(&self, reject: Reject) -> Reply {
+        let proof = reject.member("proof");
+        let member = |name: &str| proof.and_then(|proof| proof.get(name));
+        let page = WorkForm {
+            action: &self.action(),
+            return_to: &self.return_to,
+            number: &self.number,
+            challenge: &self.challenge,
+            puzzle: member("puzzle").and_then(Value::as_str).unwrap_or_default(),
+            bits: member("bits").and_then(Value::as_u64).unwrap_or_default(),
+        }
+        .page();
+        page::instead(reject.into_response(), page, Scripts::Work)
     }
 
     fn ask_code(&self, phone: &Phone, trouble: Trouble) -> Reply {
         let page = self.code_form(phone, Some(&trouble.words));
-        page::instead(trouble.reject.into_response(), page)
+        page::instead(trouble.reject.into_response(), page, Scripts::None)
     }
 
     /// To where the browser wanted to go, by GET whatever brought it here (RFC 9110 §15.4.4).

@@ -36,8 +36,10 @@ mod bearer;
 mod chance;
 mod cookie;
 mod derive;
+mod guard;
 mod page;
 mod pair;
+mod puzzle;
 mod return_to;
 
 use std::{
@@ -57,7 +59,7 @@ use tower::Service;
 
 pub use self::{
     call::Parts,
-    spec::{Countries, Spec, SubjectKind, TestNumber},
+    spec::{Countries, Guard, Mode, Spec, SubjectKind, TestNumber},
     wire::Reply,
 };
 use self::{

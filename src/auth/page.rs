@@ -1,6 +1,7 @@
 //! The hosted login page: HTML and the headers around it; knows nothing of codes, sessions or what happens to a form.
 //!
-//! It works without any script, and forbids all of them. What people typed is escaped by `maud`.
+//! It works without any script, and forbids all of them; but for the page that has a browser prove some
+//! work, which allows the one that does it. What people typed is escaped by `maud`.
 
 use std::sync::LazyLock;
 
@@ -50,17 +51,55 @@ pub struct CodeForm<'a> {
     pub trouble: Option<&'a str>,
 }
 
+/// The page on which a browser proves some work.
+#[derive(Debug, Clone, Copy)]
+pub struct WorkForm<'a> {
+    /// Where the form goes.
+    pub action: &'a str,
+    /// Where the browser goes in the end.
+    pub return_to: &'a ReturnTo,
+    /// What was typed.
+    pub number: &'a str,
+    /// The challenge, when there is one.
+    pub challenge: &'a str,
+    /// What is to be solved.
+    pub puzzle: &'a str,
+    /// How hard it is.
+    pub bits: u64,
+}
+
+/// What a page may run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scripts {
+    /// Nothing.
+    None,
+    /// The script that proves some work.
+    Work,
+}
+
 const STYLE: &str = include_str!("page.css");
+const WORK: &str = include_str!("work.js");
 
 /// Nothing may be loaded or run but this style, and nobody may frame the page to catch a tap.
-static POLICY: LazyLock<Option<HeaderValue>> = LazyLock::new(|| {
-    let hash = BASE64_STANDARD.encode(digest(&SHA256, STYLE.as_bytes()));
+static POLICY: LazyLock<Option<HeaderValue>> = LazyLock::new(|| policy(""));
+
+/// The same for the page that has a script.
+static POLICY_OF_WORK: LazyLock<Option<HeaderValue>> =
+    LazyLock::new(|| policy(&format!("script-src {}; ", hash_of(WORK))));
+
+fn policy(scripts: &str) -> Option<HeaderValue> {
+    let style = hash_of(STYLE);
     let policy = format!(
-        "default-src 'none'; style-src 'sha256-{hash}'; form-action 'self'; \
+        "default-src 'none'; {scripts}style-src {style}; form-action 'self'; \
          base-uri 'none'; frame-ancestors 'none'"
     );
     HeaderValue::from_str(&policy).ok()
-});
+}
+
+fn hash_of(text: &str) -> String {
+    let hash = BASE64_STANDARD.encode(digest(&SHA256, text.as_bytes()));
+    format!("'sha256-{hash}'")
+}
 
 impl NumberForm<'_> {
     /// The page.
@@ -125,23 +164,54 @@ impl CodeForm<'_> {
     }
 }
 
+impl WorkForm<'_> {
+    /// The page.
+    pub fn page(&self) -> Markup {
+        frame(
+            "One moment",
+            &html! {
+                form #work method="post" action=(self.action)
+                    data-puzzle=(self.puzzle) data-bits=(self.bits) {
+                    input type="hidden" name="return_to" value=(self.return_to.as_str());
+                    input type="hidden" name="mobile_number" value=(self.number);
+                    input type="hidden" name="challenge_id" value=(self.challenge);
+                    input type="hidden" name="proof";
+                    input type="hidden" name="step" value="send";
+                    p role="status" {
+                        "Many codes were asked for lately and never entered. Your browser now computes \
+                         for some seconds, to show that you mean it; then your code is sent."
+                    }
+                    progress aria-label="Computing" {}
+                    noscript {
+                        p #trouble role="alert" {
+                            "This needs JavaScript, which your browser does not run here. Allow it \
+                             and try again, or come back later."
+                        }
+                    }
+                }
+                script { (PreEscaped(WORK)) }
+            },
+        )
+    }
+}
+
 /// Makes an answer of a page. No cache keeps it, no site frames it, and its address, which may name
 /// a place in the app, is told to nobody else; our own form still gets an `Origin` to show.
 pub fn reply(status: StatusCode, page: Markup) -> Reply {
     let mut reply = wire::own(status, Bytes::from(page.into_string()));
-    dress(&mut reply);
+    dress(&mut reply, Scripts::None);
     reply
 }
 
 /// Puts `page` in the place of a refusal's document, and leaves its status and its other headers.
-pub fn instead(refusal: Reply, page: Markup) -> Reply {
+pub fn instead(refusal: Reply, page: Markup, scripts: Scripts) -> Reply {
     let (parts, _document) = refusal.into_parts();
     let mut reply = Reply::from_parts(parts, Bytes::from(page.into_string()).into());
-    dress(&mut reply);
+    dress(&mut reply, scripts);
     reply
 }
 
-fn dress(reply: &mut Reply) {
+fn dress(reply: &mut Reply, scripts: Scripts) {
     let headers = reply.headers_mut();
     for (name, value) in [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
@@ -154,7 +224,11 @@ fn dress(reply: &mut Reply) {
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    if let Some(policy) = POLICY.clone() {
+    let policy = match scripts {
+        Scripts::None => &POLICY,
+        Scripts::Work => &POLICY_OF_WORK,
+    };
+    if let Some(policy) = (*policy).clone() {
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
 }
@@ -198,124 +272,4 @@ fn described(trouble: Option<&str>, hint: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::auth::tests::stage;
-
-    fn number_page(number: &str, trouble: Option<&str>) -> String {
-        NumberForm {
-            action: "/api/auth/login",
-            return_to: &ReturnTo::parse(Some("/orders?a=1&b=2"), &stage::spec()),
-            number,
-            country: "+1",
-            trouble,
-        }
-        .page()
-        .into_string()
-    }
-
-    fn code_page(challenge: &str) -> String {
-        CodeForm {
-            action: "/api/auth/login",
-            return_to: &ReturnTo::parse(Some("/orders?a=1&b=2"), &stage::spec()),
-            number: "+16502530000",
-            masked: "+1********00",
-            challenge,
-            digits: 6,
-            trouble: None,
-        }
-        .page()
-        .into_string()
-    }
-
-    #[test]
-    fn people_and_their_tools_can_tell_what_every_field_is() {
-        let page = number_page("", None);
-        for part in [
-            "<html lang=\"en\">",
-            "<label for=\"number\">",
-            "id=\"number\" name=\"mobile_number\" type=\"tel\"",
-            "autocomplete=\"tel\"",
-            "aria-describedby=\"hint\"",
-        ] {
-            assert!(page.contains(part), "{part} is not in {page}");
-        }
-        let page = code_page("");
-        for part in [
-            "<label for=\"code\">",
-            "inputmode=\"numeric\"",
-            "autocomplete=\"one-time-code\"",
-            "pattern=\"[0-9]{6}\"",
-            "maxlength=\"6\"",
-            "+1********00",
-        ] {
-            assert!(page.contains(part), "{part} is not in {page}");
-        }
-    }
-
-    #[test]
-    fn trouble_is_announced_and_tied_to_its_field() {
-        let page = number_page("12", Some("The number must be right."));
-        assert!(page.contains("<p id=\"trouble\" role=\"alert\">The number must be right.</p>"));
-        assert!(page.contains("aria-describedby=\"trouble hint\" aria-invalid=\"true\""));
-        assert!(!number_page("", None).contains("role=\"alert\""));
-        assert!(!number_page("", None).contains("aria-invalid"));
-    }
-
-    #[test]
-    fn the_way_back_survives_every_step() {
-        assert!(number_page("", None).contains("value=\"/orders?a=1&amp;b=2\""));
-        let page = code_page("");
-        assert_eq!(page.matches("value=\"/orders?a=1&amp;b=2\"").count(), 2);
-        assert!(page.contains("href=\"/api/auth/login?return_to=%2Forders%3Fa%3D1%26b%3D2\""));
-    }
-
-    #[test]
-    fn the_policy_allows_this_style_and_nothing_else() {
-        let reply = reply(StatusCode::OK, html! {});
-        let policy = reply.headers()["content-security-policy"].to_str().unwrap();
-        let hash = BASE64_STANDARD.encode(digest(&SHA256, STYLE.as_bytes()));
-        assert_eq!(
-            policy,
-            format!(
-                "default-src 'none'; style-src 'sha256-{hash}'; form-action 'self'; \
-                 base-uri 'none'; frame-ancestors 'none'"
-            )
-        );
-        assert!(number_page("", None).contains(&format!("<style>{STYLE}</style>")));
-        assert_eq!(reply.headers()["cache-control"], "no-store");
-        assert_eq!(reply.headers()["referrer-policy"], "same-origin");
-        assert_eq!(reply.headers()["x-frame-options"], "DENY");
-    }
-
-    #[test]
-    fn the_pages_hold_no_script() {
-        for page in [number_page("", Some("x")), code_page("x")] {
-            assert!(
-                !page.contains("<script") && !page.contains("style="),
-                "{page}"
-            );
-            assert!(!page.contains(" on") || !page.contains("onclick"), "{page}");
-        }
-    }
-
-    proptest! {
-        /// What was typed changes no tag: the page has the same ones as for an empty input.
-        #[test]
-        fn nothing_typed_becomes_markup(
-            typed in "[<>\"'&/= a-z]{0,24}|<script>\\PC{0,8}</script>|\" autofocus onfocus=\"\\PC{0,8}",
-        ) {
-            let tags = |page: &str| page.matches('<').count();
-            let quotes = |page: &str| page.matches('"').count();
-            for (page, plain) in [
-                (number_page(&typed, Some(&typed)), number_page("", Some(""))),
-                (code_page(&typed), code_page("")),
-            ] {
-                prop_assert_eq!(tags(&page), tags(&plain), "{}", page);
-                prop_assert_eq!(quotes(&page), quotes(&plain), "{}", page);
-            }
-        }
-    }
-}
+mod tests;

@@ -13,6 +13,7 @@ use crate::{
     auth::{
         call::{Call, Desk},
         chance, derive,
+        guard::{self, Proven},
         spec::Spec,
         wire::{self, Fields, Reply, Wrong},
     },
@@ -47,6 +48,8 @@ pub struct Wish {
     pub channel: Channel,
     /// In which language, if that is said.
     pub locale: Option<Locale>,
+    /// A proof of some work, `PUZZLE.NONCE`.
+    pub proof: Option<String>,
 }
 
 /// Answers a request for a code.
@@ -84,6 +87,7 @@ impl Wish {
             phone,
             channel: spec.channel(),
             locale: None,
+            proof: None,
         }
     }
 }
@@ -97,11 +101,12 @@ pub async fn send(desk: &Desk, call: &Call, wish: &Wish) -> Result<Sent, Reject>
             "Codes are not sent to numbers of this country.",
         ));
     }
+    let proven = guard::proven(desk, call, wish)?;
     // First of all a place for the message: what is stored below can then always be sent.
     let permit = desk.parts.outbox.reserve().inspect_err(|_| {
         desk.parts.metrics.otp_send(Send::Overloaded);
     })?;
-    let started = start(desk, call, phone).await?;
+    let started = start(desk, call, phone, proven).await?;
     let code = code_of(desk, &started)?;
     let sent = Sent {
         challenge: started.id,
@@ -124,10 +129,12 @@ fn read(mut fields: Fields, spec: &Spec) -> Result<Wish, Wrong> {
     // A language that nobody knows is no reason not to send.
     let locale = fields.optional("locale");
     let locale = locale.and_then(|text| text.parse().ok());
+    let proof = fields.optional("proof");
     fields.finish(phone.zip(channel).map(|(phone, channel)| Wish {
         phone,
         channel,
         locale,
+        proof,
     }))
 }
 
@@ -144,7 +151,12 @@ fn channel(fields: &mut Fields, spec: &Spec) -> Option<Channel> {
 }
 
 /// The one step in the store: all limits admit it and the challenge stands, or nothing happened.
-async fn start(desk: &Desk, call: &Call, phone: &Phone) -> Result<otp::Started, Reject> {
+async fn start(
+    desk: &Desk,
+    call: &Call,
+    phone: &Phone,
+    proven: Proven,
+) -> Result<otp::Started, Reject> {
     let (spec, masters) = (desk.spec(), &desk.parts.masters);
     let current = masters.current();
     let nonce = Nonce(chance::bytes()?);
@@ -163,10 +175,16 @@ async fn start(desk: &Desk, call: &Call, phone: &Phone) -> Result<otp::Started, 
     let account = derive::account_key(masters, &subject);
     let charges = derive::charges(masters, &spec.limits, phone, account, &call.client);
     let store = &desk.parts.store;
-    let sending = store.start_challenge(account, start, charges, spec.otp);
+    let credit = guard::credit(desk, call, phone, proven);
+    let sending = store.start_challenge(account, start, charges, credit, spec.otp);
     match sending.await? {
         Sending::Started(started) => Ok(started),
+        Sending::Despite(started, alarm) => {
+            guard::note(desk, call, phone, alarm);
+            Ok(started)
+        }
         Sending::Limited { charge, wait } => Err(limited(desk, call, phone, charge, wait)),
+        Sending::Suspected(alarm) => Err(guard::refuse(desk, call, phone, alarm, proven)),
     }
 }
 

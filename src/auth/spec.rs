@@ -33,6 +33,8 @@ pub struct Spec {
     pub otp: otp::Policy,
     /// How many codes are sent at most.
     pub limits: Vec<Limit>,
+    /// What becomes of those whose codes nobody answers.
+    pub guard: Guard,
     /// The pause that a client should keep before it asks for the code again.
     pub resend_in: Duration,
     /// How sessions live and end.
@@ -67,6 +69,26 @@ pub enum Countries {
     All,
     /// Those with one of these calling codes.
     Only(Vec<CallingCode>),
+}
+
+/// The conversion guard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Guard {
+    /// What it does.
+    pub mode: Mode,
+    /// Networks of systems of the operator's, which ask for many people.
+    pub exempt: Vec<IpNet>,
+}
+
+/// What the conversion guard does about those whom it suspects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// It has them prove some work, or refuses.
+    Enforce,
+    /// It says so, in the audit log and in metrics.
+    Observe,
+    /// It is not there.
+    Off,
 }
 
 /// What identifies a person towards the apps.
@@ -114,6 +136,13 @@ impl Spec {
     pub(super) fn test_number(&self, phone: &Phone, now: Timestamp) -> Option<&TestNumber> {
         let mut numbers = self.test_numbers.iter();
         numbers.find(|test| test.phone == *phone && now < test.until)
+    }
+}
+
+impl Guard {
+    /// Whether nothing is refused that `ip` asks for.
+    pub(super) fn only_watches(&self, ip: IpAddr) -> bool {
+        self.mode != Mode::Enforce || self.exempt.iter().any(|net| net.contains(&ip))
     }
 }
 

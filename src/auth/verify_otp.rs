@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::{
     auth::{
         call::{Call, Desk},
-        chance, derive,
+        chance, derive, guard,
         pair::{Generation, Pair},
         send_otp,
         spec::Spec,
@@ -78,7 +78,13 @@ pub async fn verify(desk: &Desk, call: &Call, attempt: Attempt) -> Result<Pair, 
         tags: tags(desk, call, &phone, &attempt.code)?,
     };
     let store = &desk.parts.store;
-    let answered = store.answer_challenge(account, answer, spec.otp, login);
+    let answered = store.answer_challenge(
+        account,
+        answer,
+        spec.otp,
+        login,
+        guard::debtors(desk, call, &phone),
+    );
     match answered.await? {
         Answered::Opened(session) => {
             let grant = Grant {

@@ -170,13 +170,14 @@ impl fmt::Display for Counts<'_> {
             accounts,
             sessions,
             windows,
+            meters,
             revoked,
             dead,
             ..
         } = self.0;
         write!(
             f,
-            "{accounts} accounts, {sessions} sessions, {windows} windows, {revoked} revoked, {dead} dead left out"
+            "{accounts} accounts, {sessions} sessions, {windows} windows, {meters} meters, {revoked} revoked, {dead} dead left out"
         )
     }
 }

@@ -6,6 +6,7 @@ use crate::{
     auth::{self, Countries},
     config::{
         document::Section,
+        guard::guard,
         item::Item,
         path::BasePath,
         problem::Reported,
@@ -75,6 +76,7 @@ pub fn login(
         countries: otp.countries,
         otp: otp.policy,
         limits: otp.limits,
+        guard: otp.guard,
         resend_in: otp.resend_in,
         session: session::Policy {
             idle: sessions.idle,
@@ -117,6 +119,7 @@ pub fn bases(auth: &Section<'_>) -> Result<Bases, Reported> {
 struct Otp {
     policy: otp::Policy,
     limits: Vec<Limit>,
+    guard: auth::Guard,
     resend_in: Duration,
     default_country: CallingCode,
     countries: Countries,
@@ -133,6 +136,7 @@ fn otp(section: &Section<'_>) -> Result<Otp, Reported> {
     let resend_in = section.read_within("resend_in", r#""30s""#, Duration::ZERO..=MINUTE * 60);
     let default_country = section.read("default_country", r#""+1""#);
     let countries: Result<CountryList, _> = section.read("countries", "[]");
+    let guard = guard(section);
     let length = policy
         .as_ref()
         .map(|policy| policy.length)
@@ -145,6 +149,7 @@ fn otp(section: &Section<'_>) -> Result<Otp, Reported> {
     Ok(Otp {
         policy: policy?,
         limits,
+        guard: guard?,
         resend_in: resend_in?.max(resend_after),
         countries: countries?.with(default_country),
         default_country,

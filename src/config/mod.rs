@@ -18,6 +18,7 @@ mod value;
 
 mod advice;
 mod cors;
+mod guard;
 mod headers;
 mod identity;
 mod login;

@@ -11,9 +11,13 @@
 //! The formulas are judged by `otp-gateway simulate fraud`; the idea of judging what was not verified
 //! against the own history of a place is Authgear's, that of proving work is Hashcash's.
 
+mod credit;
 mod meter;
 
-pub use self::meter::Meter;
+pub use self::{
+    credit::{Admission, Credit, Debtor, MeterKey},
+    meter::Meter,
+};
 
 use crate::clock::Timestamp;
 
@@ -47,11 +51,9 @@ struct Terms {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Bits(pub u8);
 
-/// What a place deserves, or a request for a message that concerns several places.
+/// What a place deserves where something is wrong, from bad to worse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Suspicion {
-    /// Nothing is wrong.
-    None,
     /// Whoever asks has to prove that it is worth some work to them.
     Proof(Bits),
     /// Nothing is sent before this moment.
@@ -76,15 +78,13 @@ pub struct Place {
     pub meter: Meter,
 }
 
-/// Whether a message is sent.
+/// The worst suspicion that a request for a message raises, and the place that raises it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Admission {
-    /// Whether it is; if not, nothing was changed.
-    pub is_admitted: bool,
-    /// The worst suspicion that any of its places raises.
+pub struct Alarm {
+    /// Of what kind the place is.
+    pub level: Level,
+    /// What it deserves.
     pub suspicion: Suspicion,
-    /// Which one raises it, if any does.
-    pub level: Option<Level>,
 }
 
 /// Below this a proof costs nobody anything: a tenth of a second in a browser.
@@ -99,6 +99,16 @@ const BITS_PER_ALLOWANCE: f64 = 4.0;
 impl Level {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Range, Self::Block, Self::Country, Self::Network];
+
+    /// As it is called in metrics and audit lines.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Range => "range",
+            Self::Block => "block",
+            Self::Country => "country",
+            Self::Network => "network",
+        }
+    }
 
     const fn terms(self) -> Terms {
         match self {
@@ -145,7 +155,7 @@ impl Shown {
     /// Whether it answers `suspicion`.
     fn answers(self, suspicion: Suspicion) -> bool {
         match (self, suspicion) {
-            (Self::Everything, _) | (Self::Proof(_), Suspicion::None) => true,
+            (Self::Everything, _) => true,
             (Self::Proof(shown), Suspicion::Proof(wanted)) => shown >= wanted,
             (Self::Proof(_), Suspicion::Blocked(_)) => false,
         }
@@ -154,43 +164,51 @@ impl Shown {
 
 /// Sends a message on the credit of all `places`, or of none.
 pub fn admit(places: &mut [Place], shown: Shown, now: Timestamp) -> Admission {
-    for place in &mut *places {
-        place.meter.pass_time(place.level, now);
-    }
-    let is_forgiven = |level: Level| {
-        let mut trusted = places
-            .iter()
-            .filter(|place| place.meter.is_trusted(place.level));
-        trusted.any(|place| level.forgives(place.level))
+    pass_time(places, now);
+    let admission = match alarm(places, now) {
+        None => Admission::Granted,
+        Some(alarm) if shown.answers(alarm.suspicion) => Admission::Despite(alarm),
+        Some(alarm) => Admission::Refused(alarm),
     };
-    let raised = places
-        .iter()
-        .filter(|place| !is_forgiven(place.level))
-        .map(|place| (place.meter.suspicion(place.level, now), place.level))
-        .max_by_key(|(suspicion, _)| *suspicion);
-    let (suspicion, level) = match raised {
-        None | Some((Suspicion::None, _)) => (Suspicion::None, None),
-        Some((suspicion, level)) => (suspicion, Some(level)),
-    };
-    let is_admitted = shown.answers(suspicion);
-    if is_admitted {
+    if admission.is_admitted() {
         for place in places {
             place.meter.send(place.level, now);
         }
     }
-    Admission {
-        is_admitted,
-        suspicion,
-        level,
-    }
+    admission
 }
 
 /// A message sent on the credit of `places` was answered with its code.
 pub fn verify(places: &mut [Place], now: Timestamp) {
+    pass_time(places, now);
     for place in places {
-        place.meter.pass_time(place.level, now);
         place.meter.verify();
     }
+}
+
+/// Fades what lies behind the places.
+pub fn pass_time(places: &mut [Place], now: Timestamp) {
+    for place in places {
+        place.meter.pass_time(place.level, now);
+    }
+}
+
+/// Whether one of the places has a good name that makes up for what is owed at `level`.
+pub fn is_forgiven(places: &[Place], level: Level) -> bool {
+    let mut trusted = places
+        .iter()
+        .filter(|place| place.meter.is_trusted(place.level));
+    trusted.any(|place| level.forgives(place.level))
+}
+
+fn alarm(places: &[Place], now: Timestamp) -> Option<Alarm> {
+    let suspected = |place: &Place| {
+        let suspicion = place.meter.suspicion(place.level, now)?;
+        let level = place.level;
+        (!is_forgiven(places, level)).then_some(Alarm { level, suspicion })
+    };
+    let raised = places.iter().filter_map(suspected);
+    raised.max_by_key(|alarm| alarm.suspicion)
 }
 
 #[cfg(test)]

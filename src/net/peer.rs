@@ -78,6 +78,16 @@ impl Client {
     pub fn network(&self) -> IpAddr {
         network_of(self.ip)
     }
+
+    /// Those around it who mostly belong to one operator: its IPv4 /24, its IPv6 /48.
+    pub fn neighbourhood(&self) -> IpNet {
+        let length = match self.ip {
+            IpAddr::V4(_) => 24,
+            IpAddr::V6(_) => 48,
+        };
+        // Neither is longer than an address.
+        IpNet::new(self.ip, length).map_or(self.ip.into(), |net| net.trunc())
+    }
 }
 
 impl Peer {

@@ -5,7 +5,14 @@
 
 use std::net::IpAddr;
 
-use crate::domain::{phone::Phone, session::SessionId};
+use crate::{
+    domain::{
+        fraud::{Alarm, Bits, Suspicion},
+        phone::Phone,
+        session::SessionId,
+    },
+    observe::guard::Verdict,
+};
 
 /// The target of every audit event.
 pub const TARGET: &str = "audit";
@@ -17,6 +24,8 @@ pub enum Event {
     OtpSent,
     /// A send was refused by the named limit.
     OtpLimited(&'static str),
+    /// The conversion guard suspected a place that a send concerned, and this became of it.
+    OtpSuspected(Alarm, Verdict),
     /// A send or an answer used a configured test number.
     TestNumberUsed,
     /// The same from outside of the networks that may: its code is not accepted there.
@@ -52,6 +61,7 @@ impl Event {
         match self {
             Self::OtpSent => "otp.sent",
             Self::OtpLimited(_) => "otp.limited",
+            Self::OtpSuspected(..) => "otp.suspected",
             Self::TestNumberUsed => "otp.test_number",
             Self::TestNumberElsewhere => "otp.test_number_elsewhere",
             Self::OtpVerified => "otp.verified",
@@ -65,7 +75,24 @@ impl Event {
     const fn policy(self) -> Option<&'static str> {
         match self {
             Self::OtpLimited(policy) => Some(policy),
+            Self::OtpSuspected(..)
+            | Self::OtpSent
+            | Self::TestNumberUsed
+            | Self::TestNumberElsewhere
+            | Self::OtpVerified
+            | Self::OtpWrong
+            | Self::SessionRefreshed
+            | Self::SessionReplayed
+            | Self::SessionRevoked => None,
+        }
+    }
+
+    /// The place that is suspected, what it deserves, and what became of it.
+    const fn suspected(self) -> Option<(Alarm, Verdict)> {
+        match self {
+            Self::OtpSuspected(alarm, verdict) => Some((alarm, verdict)),
             Self::OtpSent
+            | Self::OtpLimited(_)
             | Self::TestNumberUsed
             | Self::TestNumberElsewhere
             | Self::OtpVerified
@@ -79,7 +106,10 @@ impl Event {
     /// Whether somebody may be attacking: such events are warnings.
     const fn is_suspicious(self) -> bool {
         match self {
-            Self::SessionReplayed | Self::TestNumberUsed | Self::TestNumberElsewhere => true,
+            Self::SessionReplayed
+            | Self::OtpSuspected(..)
+            | Self::TestNumberUsed
+            | Self::TestNumberElsewhere => true,
             Self::OtpSent
             | Self::OtpLimited(_)
             | Self::OtpVerified
@@ -92,6 +122,7 @@ impl Event {
 
 /// Writes `event` to the audit log.
 pub fn record(event: Event, scene: Scene<'_>) {
+    let suspected = event.suspected();
     // tracing wants a literal level, hence the two arms of one line.
     macro_rules! line {
         ($level:ident) => {
@@ -99,6 +130,9 @@ pub fn record(event: Event, scene: Scene<'_>) {
                 target: TARGET,
                 event = event.as_str(),
                 policy = event.policy(),
+                level = suspected.map(|(alarm, _)| alarm.level.as_str()),
+                deserves = suspected.map(|(alarm, _)| deserves(alarm.suspicion)),
+                verdict = suspected.map(|(_, verdict)| verdict.as_str()),
                 phone = scene.phone.map(Phone::masked),
                 ip = %scene.ip,
                 session = scene.session.map(tracing::field::display),
@@ -110,6 +144,14 @@ pub fn record(event: Event, scene: Scene<'_>) {
         line!(warn);
     } else {
         line!(info);
+    }
+}
+
+/// In words: what was to be proved, or until when nothing is sent.
+fn deserves(suspicion: Suspicion) -> String {
+    match suspicion {
+        Suspicion::Proof(Bits(bits)) => format!("proof of {bits} bits"),
+        Suspicion::Blocked(until) => format!("block until {}", until.as_secs()),
     }
 }
 

@@ -9,7 +9,8 @@ use prometheus_client::{
 };
 
 use crate::observe::{
-    http::HttpMetrics, limits::LimitMetrics, readings::Readings, tls::TlsMetrics,
+    guard::GuardMetrics, http::HttpMetrics, limits::LimitMetrics, readings::Readings,
+    tls::TlsMetrics,
 };
 
 /// Every metric of this process. Clones count into the same place.
@@ -20,6 +21,7 @@ pub struct Metrics {
     readings: Readings,
     tls: TlsMetrics,
     limits: LimitMetrics,
+    guard: GuardMetrics,
     sends: Family<ResultLabel, Counter>,
     answers: Family<ResultLabel, Counter>,
     refreshes: Family<ResultLabel, Counter>,
@@ -39,6 +41,8 @@ pub enum Send {
     TestNumber,
     /// Refused by a limit.
     Limited,
+    /// Refused by the guard.
+    Suspected,
     /// Refused because messages wait already.
     Overloaded,
 }
@@ -141,12 +145,15 @@ impl Metrics {
         registry.register_collector(Box::new(tls.clone()));
         let limits = LimitMetrics::default();
         limits.register(&mut registry);
+        let guard = GuardMetrics::default();
+        guard.register(&mut registry);
         Self {
             registry: Arc::new(registry),
             http,
             readings,
             tls,
             limits,
+            guard,
             sends,
             answers,
             refreshes,
@@ -176,6 +183,11 @@ impl Metrics {
     /// Where the throttle counts what it refuses.
     pub const fn limits(&self) -> &LimitMetrics {
         &self.limits
+    }
+
+    /// Where the guard counts its verdicts.
+    pub const fn guard(&self) -> &GuardMetrics {
+        &self.guard
     }
 
     /// Counts a request for a code.
@@ -238,6 +250,7 @@ impl Send {
             Self::Sent => "sent",
             Self::TestNumber => "test_number",
             Self::Limited => "limited",
+            Self::Suspected => "suspected",
             Self::Overloaded => "overloaded",
         }
     }

@@ -14,4 +14,6 @@ pub mod tls;
 
 pub mod limits;
 
+pub mod guard;
+
 pub mod readings;

@@ -20,6 +20,7 @@ pub enum Code {
     InsufficientUserAuthentication,
     InsufficientScope,
     CountryNotAllowed,
+    ProofRequired,
     Csrf,
     NotFound,
     MethodNotAllowed,
@@ -41,7 +42,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, for documentation and tests.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::HttpsRequired,
         Self::MalformedRequest,
         Self::InvalidJson,
@@ -56,6 +57,7 @@ impl Code {
         Self::InsufficientUserAuthentication,
         Self::InsufficientScope,
         Self::CountryNotAllowed,
+        Self::ProofRequired,
         Self::Csrf,
         Self::NotFound,
         Self::MethodNotAllowed,
@@ -172,6 +174,12 @@ impl Code {
                 StatusCode::FORBIDDEN,
                 "country_not_allowed",
                 "Numbers of this country are not served",
+                DENIED,
+            ),
+            Self::ProofRequired => (
+                StatusCode::FORBIDDEN,
+                "proof_required",
+                "A proof of work is needed",
                 DENIED,
             ),
             Self::Csrf => (

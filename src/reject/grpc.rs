@@ -23,7 +23,10 @@ impl Code {
             | Self::UnsupportedMediaType
             | Self::ValidationFailed => INVALID_ARGUMENT,
             Self::RequestTimeout | Self::UpstreamTimeout => DEADLINE_EXCEEDED,
-            Self::InsufficientScope | Self::CountryNotAllowed | Self::Csrf => PERMISSION_DENIED,
+            Self::InsufficientScope
+            | Self::CountryNotAllowed
+            | Self::ProofRequired
+            | Self::Csrf => PERMISSION_DENIED,
             Self::BodyTooLarge | Self::RateLimited | Self::HeadersTooLarge => RESOURCE_EXHAUSTED,
             Self::HttpsRequired => FAILED_PRECONDITION,
             Self::NotFound

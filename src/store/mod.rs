@@ -30,6 +30,7 @@ use crate::{
     clock::Clock,
     domain::{
         account::AccountKey,
+        fraud::{Alarm, Credit, Debtor},
         otp,
         quota::Charge,
         session::{self, Session, SessionId},
@@ -86,6 +87,8 @@ pub enum Store {
 pub enum Sending {
     /// Every limit admitted it, and a code is to be sent.
     Started(otp::Started),
+    /// The same, although a place is suspected: what was shown answers that.
+    Despite(otp::Started, Alarm),
     /// A limit was hit, and nothing was taken from any.
     Limited {
         /// Index of the violated charge; of several, the one with the longest wait.
@@ -93,6 +96,9 @@ pub enum Sending {
         /// How long it takes until that one admits the next request.
         wait: Duration,
     },
+    /// The limits admitted it, but a place on whose credit it would be sent is suspected of more than
+    /// was shown; nothing was taken or counted.
+    Suspected(Alarm),
 }
 
 /// What became of units that were to be taken.
@@ -138,12 +144,14 @@ impl Store {
         }
     }
 
-    /// Takes one unit from every charge, or from none, and begins or continues a challenge.
+    /// Takes one unit from every charge and sends on the credit of all debtors, or of none, and begins
+    /// or continues a challenge.
     pub async fn start_challenge(
         &self,
         account: AccountKey,
         start: otp::Start,
         charges: Vec<Charge>,
+        credit: Credit,
         policy: otp::Policy,
     ) -> Result<Sending, Error> {
         match self {
@@ -152,11 +160,16 @@ impl Store {
                     account,
                     start,
                     charges,
+                    credit,
                     policy,
                 };
                 store.call(verb).await
             }
-            Self::Redis(store) => store.start_challenge(account, start, charges, policy).await,
+            Self::Redis(store) => {
+                store
+                    .start_challenge(account, start, charges, credit, policy)
+                    .await
+            }
         }
     }
 
@@ -169,13 +182,15 @@ impl Store {
     }
 
     /// Judges an answer, uses the code up and opens the session when it is right. If the account
-    /// then has too many sessions, those unused for longest are revoked.
+    /// then has too many sessions, those unused for longest are revoked. A right one pays for
+    /// messages that were sent on the credit of `debtors`.
     pub async fn answer_challenge(
         &self,
         account: AccountKey,
         answer: otp::Answer,
         policy: otp::Policy,
         login: Login,
+        debtors: Vec<Debtor>,
     ) -> Result<Answered, Error> {
         match self {
             Self::Embedded(store) => {
@@ -184,10 +199,15 @@ impl Store {
                     answer,
                     policy,
                     login,
+                    debtors,
                 };
                 store.call(verb).await
             }
-            Self::Redis(store) => store.answer_challenge(account, answer, policy, login).await,
+            Self::Redis(store) => {
+                store
+                    .answer_challenge(account, answer, policy, login, debtors)
+                    .await
+            }
         }
     }
 

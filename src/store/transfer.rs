@@ -17,6 +17,7 @@ use crate::{
     clock::{Clock, Timestamp},
     domain::{
         account::{Account, AccountKey},
+        fraud::{Meter, MeterKey},
         quota::Bucket,
         session::SessionId,
     },
@@ -24,7 +25,7 @@ use crate::{
 };
 
 /// One thing that a store holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Entry {
     /// All that is known of one phone number.
     Account {
@@ -41,6 +42,13 @@ pub enum Entry {
         events: Vec<Timestamp>,
         /// When none of them counts any more; not before that, at least.
         dead_at: Timestamp,
+    },
+    /// What a place owes on whose credit messages are sent.
+    Meter {
+        /// Its name.
+        key: MeterKey,
+        /// What it owes.
+        meter: Meter,
     },
     /// A session that was ended before its time.
     Revoked {

@@ -45,6 +45,7 @@ mod failures;
 mod forwarding;
 mod grpc;
 mod grpc_refusals;
+mod guard;
 mod http_2;
 mod http_2_apps;
 mod http_2_limits;

@@ -9,7 +9,8 @@ use std::{
 use serde_json::{Value, json};
 use tracing::subscriber::DefaultGuard;
 
-use super::stage::{Ask, NUMBER, Stage, TEST_CODE, TEST_NUMBER};
+use super::stage::{self, Ask, NUMBER, Stage, TEST_CODE, TEST_NUMBER};
+use crate::auth::{Guard, Mode, Spec};
 
 /// Everything logged in this thread, at the finest level.
 #[derive(Clone, Default)]
@@ -141,4 +142,36 @@ async fn no_log_line_holds_a_code_a_token_or_a_whole_number() {
     ] {
         assert!(!text.contains(&secret), "{secret} is in the log:\n{text}");
     }
+}
+
+#[tokio::test]
+async fn a_suspicion_is_told_with_the_place_what_it_deserves_and_what_became_of_it() {
+    let guard = Guard {
+        mode: Mode::Enforce,
+        exempt: Vec::new(),
+    };
+    let limits = Vec::new();
+    let spec = Spec {
+        limits,
+        guard,
+        ..stage::spec()
+    };
+    let stage = Stage::with(spec, 64).await;
+    let (log, _guard) = Log::begin();
+    for _ in 0..7 {
+        stage.send(NUMBER).await;
+    }
+    let events = log.events();
+    let last = events.last().unwrap();
+    assert_eq!(last["event"], "otp.suspected");
+    assert_eq!(last["level"], "network");
+    assert_eq!(last["deserves"], "proof of 16 bits");
+    assert_eq!(last["verdict"], "proof_required");
+    assert!(
+        events
+            .iter()
+            .rev()
+            .skip(1)
+            .all(|event| event["event"] == "otp.sent")
+    );
 }

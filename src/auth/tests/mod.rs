@@ -7,6 +7,7 @@ mod browser;
 mod clocks;
 mod codes;
 mod contract;
+mod guard;
 mod keys;
 mod limits;
 mod logout;

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use tower::ServiceExt;
 
 use crate::{
-    auth::{AuthService, Countries, Parts, Reply, Spec, SubjectKind, TestNumber},
+    auth::{AuthService, Countries, Guard, Mode, Parts, Reply, Spec, SubjectKind, TestNumber},
     clock::{Clock, Timestamp},
     domain::{
         otp::{self, Code, Length},
@@ -98,6 +98,10 @@ pub fn spec() -> Spec {
             limit(3, Duration::from_mins(30), Per::Phone),
             limit(20, Duration::from_hours(1), Per::Ip),
         ],
+        guard: Guard {
+            mode: Mode::Off,
+            exempt: Vec::new(),
+        },
         resend_in: Duration::from_secs(30),
         session: session::Policy {
             idle: Duration::from_hours(30 * 24),

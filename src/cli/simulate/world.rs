@@ -11,7 +11,7 @@ use crate::{
     cli::simulate::traffic::{Ask, Who, eighth_day},
     clock::Timestamp,
     domain::{
-        fraud::{Bits, Level, Meter, Place, Shown, Suspicion, admit, verify},
+        fraud::{Admission, Alarm, Bits, Level, Meter, Place, Shown, Suspicion, admit, verify},
         quota::{Quota, Verdict},
     },
 };
@@ -127,25 +127,33 @@ impl World {
     fn is_admitted(&mut self, ask: &Ask) -> bool {
         let mut places = self.places(ask);
         if self.guard == Guard::Watches {
-            let is_admitted = admit(&mut places, Shown::Everything, ask.at).is_admitted;
+            let is_admitted = admit(&mut places, Shown::Everything, ask.at).is_admitted();
             self.remember(ask, &places);
             return is_admitted;
         }
-        let first = admit(&mut places, Shown::Proof(Bits(0)), ask.at);
-        let is_admitted = match first.suspicion {
-            Suspicion::None => true,
-            Suspicion::Proof(bits) => {
-                self.tally(ask.who).proved += u64::from(ask.at >= eighth_day());
-                let proves = ask.who == Who::Honest || self.attacker == Attacker::Determined;
-                proves && admit(&mut places, Shown::Proof(bits), ask.at).is_admitted
-            }
-            Suspicion::Blocked(_) => {
-                self.tally(ask.who).refused += u64::from(ask.at >= eighth_day());
-                false
+        let is_admitted = match admit(&mut places, Shown::Proof(Bits(0)), ask.at) {
+            Admission::Granted | Admission::Despite(_) => true,
+            Admission::Refused(Alarm { suspicion, .. }) => {
+                self.try_again(ask, suspicion, &mut places)
             }
         };
         self.remember(ask, &places);
         is_admitted
+    }
+
+    fn try_again(&mut self, ask: &Ask, suspicion: Suspicion, places: &mut [Place]) -> bool {
+        let counts = u64::from(ask.at >= eighth_day());
+        match suspicion {
+            Suspicion::Proof(bits) => {
+                self.tally(ask.who).proved += counts;
+                let proves = ask.who == Who::Honest || self.attacker == Attacker::Determined;
+                proves && admit(places, Shown::Proof(bits), ask.at).is_admitted()
+            }
+            Suspicion::Blocked(_) => {
+                self.tally(ask.who).refused += counts;
+                false
+            }
+        }
     }
 
     fn answer(&mut self, ask: &Ask, now: Timestamp) {

@@ -199,6 +199,10 @@ fn every_type_says_what_it_expects() {
             "otp.countries: expected a list such as [\"+1\", \"+44\"], or \"*\" for all countries, found a string",
         ),
         (
+            "otp.guard.mode = 'on'",
+            "otp.guard.mode: expected \"enforce\", \"observe\" or \"off\", found \"on\"",
+        ),
+        (
             "sms.providers = 'pigeon'",
             "sms.providers: expected \"twilio\", \"sns\", \"webhook\" or \"console\", found \"pigeon\"",
         ),
@@ -388,4 +392,13 @@ fn a_careful_gateway_needs_no_advice_but_a_way_to_send() {
         .map(|Advice(problem)| problem.key.as_str())
         .collect();
     assert_eq!(keys, ["sms.providers"]);
+}
+
+#[test]
+fn the_networks_of_the_guard_say_which_of_them_is_wrong() {
+    check(
+        "otp.guard.exempt = ['10.0.0.0/8', 'here']",
+        "gateway.toml:1:35: otp.guard.exempt[1]: expected an address or a network such as \
+         \"10.0.0.0/8\", found \"here\"",
+    );
 }

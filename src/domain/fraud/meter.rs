@@ -64,6 +64,59 @@ const LEFT_AFTER_BLOCK: f64 = 0.75;
 const TRUSTED_SHARE: f64 = 0.5;
 
 impl Meter {
+    /// When nothing of it means anything any more, so that it may be dropped.
+    pub fn dead_at(&self) -> Timestamp {
+        (self.touched_at + MEMORY).max(self.blocked_until)
+    }
+
+    /// Its fields as a store that counts in floats alone keeps them, in their order.
+    pub fn to_numbers(self) -> [f64; 7] {
+        // Moments are far below 2^53 milliseconds, which a float holds exactly.
+        #[expect(clippy::cast_precision_loss, reason = "said above")]
+        let millis = |moment: Timestamp| moment.as_millis() as f64;
+        [
+            self.debt,
+            self.sent,
+            self.verified,
+            self.recent,
+            self.strikes,
+            millis(self.blocked_until),
+            millis(self.touched_at),
+        ]
+    }
+
+    /// The meter that such a store keeps, if it is one.
+    pub fn from_numbers(numbers: [f64; 7]) -> Option<Self> {
+        let is_sane = |number: &f64| number.is_finite() && *number >= 0.0;
+        if !numbers.iter().all(is_sane) {
+            return None;
+        }
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "it is not negative, and what is too large becomes the largest"
+        )]
+        let moment = |millis: f64| Timestamp::from_millis(millis as u64);
+        let [
+            debt,
+            sent,
+            verified,
+            recent,
+            strikes,
+            blocked_until,
+            touched_at,
+        ] = numbers;
+        Some(Self {
+            debt,
+            sent,
+            verified,
+            recent,
+            strikes,
+            blocked_until: moment(blocked_until),
+            touched_at: moment(touched_at),
+        })
+    }
+
     /// Fades what lies behind.
     pub(super) fn pass_time(&mut self, level: Level, now: Timestamp) {
         let passed = now.since(self.touched_at).as_secs_f64();
@@ -79,13 +132,13 @@ impl Meter {
     }
 
     /// What it deserves, once time has passed.
-    pub(super) fn suspicion(&self, level: Level, now: Timestamp) -> Suspicion {
+    pub(super) fn suspicion(&self, level: Level, now: Timestamp) -> Option<Suspicion> {
         if now < self.blocked_until {
-            return Suspicion::Blocked(self.blocked_until);
+            return Some(Suspicion::Blocked(self.blocked_until));
         }
         let allowance = self.allowance(level);
         if self.debt <= allowance {
-            return Suspicion::None;
+            return None;
         }
         let beyond = self.debt / allowance - 1.0;
         let harder = (beyond * BITS_PER_ALLOWANCE).min(f64::from(HARDEST.0 - EASIEST.0));
@@ -95,7 +148,7 @@ impl Meter {
             reason = "0 to 6"
         )]
         let harder = harder as u8;
-        Suspicion::Proof(Bits(EASIEST.0 + harder))
+        Some(Suspicion::Proof(Bits(EASIEST.0 + harder)))
     }
 
     /// One more message was sent on its credit.

@@ -78,7 +78,11 @@ pub async fn of_a_hundred_right_answers_at_once_one_opens_a_session(stage: Stage
     let answered = at_once(100, |n| {
         let store = stage.store.clone();
         let (answer, login) = (Stage::right(&started), login(session_id(n)));
-        Box::pin(async move { store.answer_challenge(ANN, answer, *OTP, login).await })
+        Box::pin(async move {
+            store
+                .answer_challenge(ANN, answer, *OTP, login, vec![])
+                .await
+        })
     })
     .await;
     let opened = answered

@@ -139,7 +139,9 @@ pub async fn of_a_hundred_sends_at_once_three_are_admitted(stage: Stage) {
         let start = start(n, n.into());
         Box::pin(async move {
             let charges = vec![limit, charge(2, 1000, WINDOW)];
-            store.start_challenge(ANN, start, charges, *OTP).await
+            store
+                .start_challenge(ANN, start, charges, UNGUARDED, *OTP)
+                .await
         })
     })
     .await;
@@ -147,7 +149,7 @@ pub async fn of_a_hundred_sends_at_once_three_are_admitted(stage: Stage) {
         .iter()
         .filter_map(|sending| match sending {
             Sending::Started(started) => Some(started.nonce),
-            Sending::Limited { .. } => None,
+            Sending::Despite(..) | Sending::Limited { .. } | Sending::Suspected(_) => None,
         })
         .collect();
     assert_eq!(nonces.len(), 3);

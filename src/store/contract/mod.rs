@@ -1,6 +1,7 @@
 //! The contract: what every store must do, as rules that run on each of them; knows no backend.
 
 mod challenges;
+mod guard;
 mod limits;
 mod model;
 mod sessions;
@@ -13,6 +14,7 @@ use crate::{
     clock::{Clock, Timestamp},
     domain::{
         account::AccountKey,
+        fraud::{Alarm, Bits, Credit, Debtor, Level, MeterKey, Shown, Suspicion},
         otp::{self, Answer, ChallengeId, ClientKey, Length, Nonce, Start, Started, Tag},
         quota::{Bucket, Charge, Quota},
         session::{self, Session, SessionId},
@@ -22,6 +24,7 @@ use crate::{
 
 pub use self::{
     challenges::*,
+    guard::*,
     limits::*,
     model::answers_are_those_of_the_model,
     sessions::*,
@@ -57,7 +60,8 @@ macro_rules! contract_in_turn {
         $crate::store::contract::rules! { contract_in_turn: $stage }
     };
     ($stage:path: $($rule:ident)*) => {
-        $($crate::store::contract::$rule($stage().await).await;)*
+        // In boxes, since all of them together do not fit onto a stack.
+        $(Box::pin($crate::store::contract::$rule($stage().await)).await;)*
     };
 }
 
@@ -76,6 +80,16 @@ macro_rules! rules {
             a_clock_that_is_set_back_opens_no_limit
             what_is_taken_without_a_send_counts_like_one
             of_a_hundred_takings_at_once_three_are_admitted
+
+            whoever_answers_nothing_is_suspected_in_the_end
+            a_suspected_send_changes_nothing_and_a_proof_helps
+            what_is_only_watched_is_sent_and_told
+            a_right_answer_pays_for_what_was_sent
+            a_wrong_answer_pays_for_nothing
+            a_good_name_makes_up_for_the_country
+            a_block_ends
+            of_a_thousand_sends_at_once_a_handful_is_sent_on_credit
+            what_places_owe_is_forgotten_in_a_week
 
             a_resend_sends_the_same_code_and_makes_it_live_longer
             a_code_of_an_accepted_secret_is_sent_again_and_another_one_replaced
@@ -128,6 +142,9 @@ pub const ACCESS_TTL: Duration = Duration::from_mins(15);
 
 /// The secret that all names follow from.
 pub const NAMES: SecretId = SecretId::new([1; 4]);
+
+/// Of those whom nobody guards.
+pub const UNGUARDED: Credit = Credit::unguarded();
 
 /// When every stage begins.
 pub const BEGINNING: Timestamp = Timestamp::from_secs(1_800_000_000);
@@ -218,7 +235,9 @@ impl Stage {
 
     /// A send that no limit holds back.
     pub async fn send(&self, account: AccountKey, start: Start) -> Started {
-        let sent = self.store.start_challenge(account, start, vec![], *OTP);
+        let sent = self
+            .store
+            .start_challenge(account, start, vec![], UNGUARDED, *OTP);
         match sent.await {
             Ok(Sending::Started(started)) => started,
             other => panic!("{other:?}"),
@@ -228,7 +247,9 @@ impl Stage {
     /// A send to Ann within these limits.
     pub async fn send_within(&self, charges: &[Charge]) -> Sending {
         let charges = charges.to_vec();
-        let sent = self.store.start_challenge(ANN, start(1, 1), charges, *OTP);
+        let sent = self
+            .store
+            .start_challenge(ANN, start(1, 1), charges, UNGUARDED, *OTP);
         sent.await.unwrap()
     }
 
@@ -237,6 +258,7 @@ impl Stage {
         match self.send_within(charges).await {
             Sending::Started(_) => None,
             Sending::Limited { charge, wait } => Some((charge, self.now() + wait)),
+            other @ (Sending::Despite(..) | Sending::Suspected(_)) => panic!("{other:?}"),
         }
     }
 
@@ -265,7 +287,9 @@ impl Stage {
     /// An answer that opens session `n` if it is right.
     pub async fn answer(&self, account: AccountKey, answer: Answer, n: u8) -> Answered {
         let login = login(session_id(n));
-        let answered = self.store.answer_challenge(account, answer, *OTP, login);
+        let answered = self
+            .store
+            .answer_challenge(account, answer, *OTP, login, vec![]);
         answered.await.unwrap()
     }
 

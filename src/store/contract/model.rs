@@ -5,7 +5,11 @@ use std::collections::{HashMap, HashSet};
 use proptest::{prelude::*, test_runner::TestRunner};
 
 use super::*;
-use crate::domain::{otp::Judgement, session::Rotation};
+use crate::domain::{
+    fraud::{self, Admission, Meter, Place},
+    otp::Judgement,
+    session::Rotation,
+};
 
 /// One thing that is asked, or time that passes. Numbers are folded into what exists.
 #[derive(Debug, Clone)]
@@ -15,12 +19,15 @@ enum Ask {
         client: u8,
         limits: u8,
         secrets: &'static [u8],
+        debtors: u8,
+        shown: Shown,
     },
     Answer {
         whose: u8,
         client: u8,
         named: bool,
         right: bool,
+        debtors: u8,
     },
     Rotate {
         whose: u8,
@@ -48,6 +55,7 @@ enum Ask {
 struct Model {
     codes: HashMap<u8, otp::Record>,
     events: HashMap<Bucket, Vec<Timestamp>>,
+    meters: HashMap<MeterKey, Meter>,
     /// Of whom, and what is known of it.
     sessions: HashMap<SessionId, (u8, session::Record)>,
     revoked: HashMap<SessionId, Timestamp>,
@@ -97,10 +105,10 @@ fn ask() -> impl Strategy<Value = Ask> {
     ];
     let secrets = prop::sample::select(&SECRETS);
     prop_oneof![
-        5 => (0..3u8, 0..3u8, 0..16u8, secrets)
-            .prop_map(|(whose, client, limits, secrets)| Ask::Send { whose, client, limits, secrets }),
-        5 => (0..3u8, 0..3u8, any::<bool>(), any::<bool>())
-            .prop_map(|(whose, client, named, right)| Ask::Answer { whose, client, named, right }),
+        5 => (0..3u8, 0..3u8, 0..16u8, secrets, 0..16u8, shown())
+            .prop_map(|(whose, client, limits, secrets, debtors, shown)| Ask::Send { whose, client, limits, secrets, debtors, shown }),
+        5 => (0..3u8, 0..3u8, any::<bool>(), any::<bool>(), 0..16u8)
+            .prop_map(|(whose, client, named, right, debtors)| Ask::Answer { whose, client, named, right, debtors }),
         4 => (0..3u8, any::<u8>(), 0..5u32)
             .prop_map(|(whose, session, generation)| Ask::Rotate { whose, session, generation }),
         1 => (0..3u8, any::<u8>(), 0..3u8)
@@ -140,15 +148,22 @@ impl Model {
                 client,
                 limits: which,
                 secrets,
+                debtors: guarded,
+                shown,
             } => {
                 let charges = limits(whose, client, which);
                 let begun = made_by(secrets, start(client, self.asked));
-                let expected = self.send(whose, &begun, &charges, now);
-                let sent = stage
-                    .store
-                    .start_challenge(account(whose), begun, charges, *OTP);
+                let credit = Credit {
+                    debtors: debtors(whose, client, guarded),
+                    shown,
+                };
+                let expected = self.send(whose, &begun, &charges, &credit, now);
+                let sent =
+                    stage
+                        .store
+                        .start_challenge(account(whose), begun, charges, credit, *OTP);
                 assert_eq!(sent.await.unwrap(), expected);
-                if let Sending::Started(started) = expected {
+                if let Sending::Started(started) | Sending::Despite(started, _) = expected {
                     self.sent.insert((whose, client), started);
                 }
             }
@@ -157,13 +172,21 @@ impl Model {
                 client,
                 named,
                 right,
+                debtors: guarded,
             } => {
                 let answer = self.an_answer(whose, client, named, right);
                 let login = login(self.next_session());
+                let debtors = debtors(whose, client, guarded);
                 let expected = self.answer(whose, &answer, &login, now);
-                let answered = stage
-                    .store
-                    .answer_challenge(account(whose), answer, *OTP, login);
+                if let Answered::Opened(_) = expected {
+                    let mut places = self.places(&debtors);
+                    fraud::verify(&mut places, now);
+                    self.keep(&debtors, &places);
+                }
+                let answered =
+                    stage
+                        .store
+                        .answer_challenge(account(whose), answer, *OTP, login, debtors);
                 assert_eq!(answered.await.unwrap(), expected);
             }
             Ask::Rotate {
@@ -225,16 +248,51 @@ impl Model {
         }
     }
 
-    fn send(&mut self, whose: u8, start: &Start, charges: &[Charge], now: Timestamp) -> Sending {
-        if let Err((charge, wait)) = self.take(charges, now) {
+    fn send(
+        &mut self,
+        whose: u8,
+        start: &Start,
+        charges: &[Charge],
+        credit: &Credit,
+        now: Timestamp,
+    ) -> Sending {
+        if let Err((charge, wait)) = self.judge(charges, now) {
             return Sending::Limited { charge, wait };
         }
+        let mut places = self.places(&credit.debtors);
+        let admission = fraud::admit(&mut places, credit.shown, now);
+        if let Admission::Refused(alarm) = admission {
+            return Sending::Suspected(alarm);
+        }
+        self.keep(&credit.debtors, &places);
+        self.count(charges, now);
         let record = self.codes.entry(whose).or_default();
-        Sending::Started(record.start(start, &OTP, now))
+        let started = record.start(start, &OTP, now);
+        match admission {
+            Admission::Despite(alarm) => Sending::Despite(started, alarm),
+            Admission::Granted | Admission::Refused(_) => Sending::Started(started),
+        }
+    }
+
+    fn places(&self, debtors: &[Debtor]) -> Vec<Place> {
+        let known = |debtor: &Debtor| debtor.owing(self.meters.get(&debtor.meter).copied());
+        debtors.iter().map(known).collect()
+    }
+
+    fn keep(&mut self, debtors: &[Debtor], places: &[Place]) {
+        for (debtor, place) in debtors.iter().zip(places) {
+            self.meters.insert(debtor.meter, place.meter);
+        }
     }
 
     /// The charge that refuses and for how long, or an event in each bucket.
     fn take(&mut self, charges: &[Charge], now: Timestamp) -> Result<(), (usize, Duration)> {
+        self.judge(charges, now)?;
+        self.count(charges, now);
+        Ok(())
+    }
+
+    fn judge(&mut self, charges: &[Charge], now: Timestamp) -> Result<(), (usize, Duration)> {
         let mut refused = Vec::new();
         for (charge, Charge { bucket, quota, .. }) in charges.iter().enumerate() {
             let events = self.events.entry(*bucket).or_default();
@@ -252,10 +310,13 @@ impl Model {
         if let Some(&(charge, until)) = refused.iter().find(|(_, until)| Some(*until) == longest) {
             return Err((charge, until.since(now)));
         }
+        Ok(())
+    }
+
+    fn count(&mut self, charges: &[Charge], now: Timestamp) {
         for Charge { bucket, .. } in charges {
             self.events.entry(*bucket).or_default().push(now);
         }
-        Ok(())
     }
 
     /// An answer by `client`, naming the challenge it knows best or none.

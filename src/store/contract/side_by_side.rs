@@ -12,6 +12,8 @@ enum Ask {
         client: u8,
         secrets: &'static [u8],
         limits: Vec<Index>,
+        debtors: u8,
+        shown: Shown,
     },
     Answer {
         whose: u8,
@@ -22,6 +24,7 @@ enum Ask {
         codes: Vec<Index>,
         device_info: String,
         ip: String,
+        debtors: u8,
     },
     Rotate {
         whose: u8,
@@ -167,13 +170,19 @@ fn ask() -> impl Strategy<Value = Ask> {
         client(),
         prop::sample::select(&SECRETS),
         vec(index(), 0..4),
+        0..16u8,
+        shown(),
     )
-        .prop_map(|(whose, client, secrets, limits)| Ask::Send {
-            whose,
-            client,
-            secrets,
-            limits,
-        });
+        .prop_map(
+            |(whose, client, secrets, limits, debtors, shown)| Ask::Send {
+                whose,
+                client,
+                secrets,
+                limits,
+                debtors,
+                shown,
+            },
+        );
     let answer = (
         whose(),
         client(),
@@ -181,15 +190,17 @@ fn ask() -> impl Strategy<Value = Ask> {
         vec(index(), 0..3),
         "\\PC{0,12}",
         "[0-9a-f:.]{0,12}",
+        0..16u8,
     )
         .prop_map(
-            |(whose, client, named, codes, device_info, ip)| Ask::Answer {
+            |(whose, client, named, codes, device_info, ip, debtors)| Ask::Answer {
                 whose,
                 client,
                 named,
                 codes,
                 device_info,
                 ip,
+                debtors,
             },
         );
     let rotate = (whose(), index(), 0..4u32, "[0-9a-f:.]{0,12}").prop_map(
@@ -248,17 +259,24 @@ impl Pair {
                 client,
                 secrets,
                 limits: which,
+                debtors: guarded,
+                shown,
             } => {
+                let credit = Credit {
+                    debtors: debtors(whose, client, guarded),
+                    shown,
+                };
                 let start = made_by(secrets, start(client, self.asked));
                 let limits = limits(whose, client);
                 let charges: Vec<_> = which.iter().map(|index| *index.get(&limits)).collect();
                 let sending = self
                     .both(|store| {
                         let (start, charges) = (start.clone(), charges.clone());
-                        store.start_challenge(account(whose), start, charges, rules.otp)
+                        let credit = credit.clone();
+                        store.start_challenge(account(whose), start, charges, credit, rules.otp)
                     })
                     .await;
-                if let Sending::Started(started) = sending {
+                if let Sending::Started(started) | Sending::Despite(started, _) = sending {
                     self.sent.push(started);
                 }
             }
@@ -269,7 +287,9 @@ impl Pair {
                 codes,
                 device_info,
                 ip,
+                debtors: guarded,
             } => {
+                let debtors = debtors(whose, client, guarded);
                 let sent = |index: Index| (!self.sent.is_empty()).then(|| index.get(&self.sent));
                 let codes = codes.into_iter().filter_map(sent);
                 let answer = Answer {
@@ -287,7 +307,8 @@ impl Pair {
                 let answered = self
                     .both(|store| {
                         let (answer, login) = (answer.clone(), login.clone());
-                        store.answer_challenge(account(whose), answer, rules.otp, login)
+                        let debtors = debtors.clone();
+                        store.answer_challenge(account(whose), answer, rules.otp, login, debtors)
                     })
                     .await;
                 if let Answered::Opened(_) = answered {

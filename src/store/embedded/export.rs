@@ -2,18 +2,21 @@
 
 use std::{ops::Bound, path::PathBuf};
 
-use redb::{Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, TableDefinition};
+use redb::{
+    Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, TableDefinition, TableError,
+};
 
 use super::{
     Place,
     fault::Fault,
-    tables::{ACCOUNTS, COPIED_BY, EVENTS, Key, REVOKED, WINDOWS, decode, split},
+    tables::{ACCOUNTS, COPIED_BY, EVENTS, Key, METERS, REVOKED, WINDOWS, decode, split},
     windows::Window,
 };
 use crate::{
     clock::{Clock, Timestamp},
     domain::{
         account::{Account, AccountKey},
+        fraud::{Meter, MeterKey},
         quota::Bucket,
         session::SessionId,
     },
@@ -41,6 +44,7 @@ pub struct Export {
 enum Position {
     Accounts(Option<Key>),
     Windows(Option<Key>),
+    Meters(Option<Key>),
     Revoked(Option<Key>),
     End,
 }
@@ -101,6 +105,7 @@ impl Export {
         let read = match self.at {
             Position::Accounts(last) => self.accounts(last, now, &mut batch),
             Position::Windows(last) => self.windows(last, now, &mut batch),
+            Position::Meters(last) => self.meters(last, now, &mut batch),
             Position::Revoked(last) => self.revoked(last, now, &mut batch),
             Position::End => return Ok(None),
         };
@@ -163,6 +168,24 @@ impl Export {
         failed.map_or(Ok(last), Err)
     }
 
+    fn meters(
+        &self,
+        last: Option<Key>,
+        now: Timestamp,
+        batch: &mut Batch,
+    ) -> Result<Option<Key>, Fault> {
+        self.rows(METERS, "meters", last, |key, dead_at, row| {
+            let meter: Meter = decode(row)?;
+            if dead_at > now {
+                let key = MeterKey(key);
+                batch.entries.push(Entry::Meter { key, meter });
+            } else {
+                batch.dead += 1;
+            }
+            Some(0)
+        })
+    }
+
     fn revoked(
         &self,
         last: Option<Key>,
@@ -189,7 +212,11 @@ impl Export {
         last: Option<Key>,
         mut take: impl FnMut(Key, Timestamp, &[u8]) -> Option<usize>,
     ) -> Result<Option<Key>, Fault> {
-        let table = self.rows.open_table(table)?;
+        let table = match self.rows.open_table(table) {
+            // The gateway that wrote the file kept no such thing.
+            Err(TableError::TableDoesNotExist(_)) => return Ok(None),
+            table => table?,
+        };
         let behind = last.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
         let (mut count, mut weight) = (0, 0);
         for row in table.range::<&Key>((behind, Bound::Unbounded))? {
@@ -226,7 +253,9 @@ impl Position {
             (Self::Accounts(_), Some(_)) => Self::Accounts(last),
             (Self::Accounts(_), None) => Self::Windows(None),
             (Self::Windows(_), Some(_)) => Self::Windows(last),
-            (Self::Windows(_), None) => Self::Revoked(None),
+            (Self::Windows(_), None) => Self::Meters(None),
+            (Self::Meters(_), Some(_)) => Self::Meters(last),
+            (Self::Meters(_), None) => Self::Revoked(None),
             (Self::Revoked(_), Some(_)) => Self::Revoked(last),
             (Self::Revoked(_), None) | (Self::End, _) => Self::End,
         }
@@ -236,6 +265,7 @@ impl Position {
         let (table, key) = match self {
             Self::Accounts(key) => (b'a', key),
             Self::Windows(key) => (b'w', key),
+            Self::Meters(key) => (b'm', key),
             Self::Revoked(key) => (b'r', key),
             Self::End => (b'e', None),
         };
@@ -253,6 +283,7 @@ impl Position {
         match table {
             b'a' => Some(Self::Accounts(key)),
             b'w' => Some(Self::Windows(key)),
+            b'm' => Some(Self::Meters(key)),
             b'r' => Some(Self::Revoked(key)),
             b'e' => Some(Self::End),
             _ => None,

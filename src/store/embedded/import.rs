@@ -11,12 +11,12 @@ use redb::Database;
 use super::{
     Place,
     fault::Fault,
-    tables::{ACCOUNTS, COPY_OF, REVOKED, Records},
+    tables::{ACCOUNTS, COPY_OF, METERS, REVOKED, Records},
     windows::Windows,
 };
 use crate::{
     clock::Clock,
-    domain::account::Account,
+    domain::{account::Account, fraud::Meter},
     secret::SecretId,
     store::{
         Error, OpenError,
@@ -112,6 +112,7 @@ impl Import {
         let transaction = self.database.begin_write()?;
         let mut accounts: Records<'_, Account> = Records::open(&transaction, ACCOUNTS, "accounts")?;
         let mut revoked: Records<'_, ()> = Records::open(&transaction, REVOKED, "revoked")?;
+        let mut meters: Records<'_, Meter> = Records::open(&transaction, METERS, "meters")?;
         let mut windows = Windows::open(&transaction)?;
         for entry in entries {
             match entry {
@@ -125,12 +126,13 @@ impl Import {
                     events,
                     dead_at,
                 } => windows.put(&bucket.0, events, *dead_at)?,
+                Entry::Meter { key, meter } => meters.put(&key.0, meter.dead_at(), meter)?,
                 Entry::Revoked { session, until } => {
                     revoked.put(session.as_bytes(), *until, &())?;
                 }
             }
         }
-        drop((accounts, revoked, windows));
+        drop((accounts, revoked, meters, windows));
         Ok(transaction.commit()?)
     }
 }

@@ -17,7 +17,7 @@ use redb::{
     backends::{FileBackend, InMemoryBackend},
 };
 
-use super::tables::{ACCOUNTS, COPIED_BY, EVENTS, FORMAT, META, REVOKED, WINDOWS};
+use super::tables::{ACCOUNTS, COPIED_BY, EVENTS, FORMAT, META, METERS, REVOKED, WINDOWS};
 use crate::{
     secret::SecretId,
     store::{Error, OpenError},
@@ -169,6 +169,7 @@ impl Place {
             transaction.open_table(REVOKED)?;
             transaction.open_table(WINDOWS)?;
             transaction.open_table(EVENTS)?;
+            transaction.open_table(METERS)?;
             transaction.open_table(META)?.insert("format", FORMAT)?;
             transaction.commit()?;
             Ok(())

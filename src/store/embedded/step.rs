@@ -6,13 +6,14 @@ use redb::WriteTransaction;
 
 use super::{
     fault::Fault,
-    tables::{ACCOUNTS, REVOKED, Records},
+    tables::{ACCOUNTS, METERS, REVOKED, Records},
     windows::Windows,
 };
 use crate::{
     clock::Timestamp,
     domain::{
         account::{Account, AccountKey, Decision},
+        fraud::{Debtor, Meter, Place},
         session::SessionId,
     },
     store::Error,
@@ -27,6 +28,8 @@ pub struct Step<'t> {
     pub accounts: Records<'t, Account>,
     /// The sliding windows of the limits.
     pub windows: Windows<'t>,
+    /// What places owe on whose credit messages are sent.
+    pub meters: Records<'t, Meter>,
     /// Ended sessions; a row is dead when their last access token is.
     pub revoked: Records<'t, ()>,
     ended: Vec<Ended>,
@@ -64,6 +67,7 @@ impl<'t> Step<'t> {
             now,
             accounts: Records::open(transaction, ACCOUNTS, "accounts")?,
             windows: Windows::open(transaction)?,
+            meters: Records::open(transaction, METERS, "meters")?,
             revoked: Records::open(transaction, REVOKED, "revoked")?,
             ended: Vec::new(),
             room,
@@ -99,6 +103,23 @@ impl<'t> Step<'t> {
         Ok(outcome)
     }
 
+    /// What the debtors owe.
+    pub fn places(&self, debtors: &[Debtor]) -> Result<Vec<Place>, Fault> {
+        let known = |debtor: &Debtor| {
+            let meter = self.meters.get(&debtor.meter.0, self.now)?;
+            Ok(debtor.owing(meter))
+        };
+        debtors.iter().map(known).collect()
+    }
+
+    /// Writes what they owe now.
+    pub fn keep_places(&mut self, debtors: &[Debtor], places: &[Place]) -> Result<(), Fault> {
+        for (debtor, Place { meter, .. }) in debtors.iter().zip(places) {
+            self.meters.put(&debtor.meter.0, meter.dead_at(), meter)?;
+        }
+        Ok(())
+    }
+
     /// Refuses the access tokens of the sessions that a decision has ended, for `revoked_for`.
     pub fn settle<T>(&mut self, decision: Decision<T>, revoked_for: Duration) -> Result<T, Fault> {
         let until = self.now + revoked_for;
@@ -112,9 +133,15 @@ impl<'t> Step<'t> {
     /// Closes the tables, so that the transaction can be committed or aborted.
     pub fn end(mut self) -> Result<Outcome, Fault> {
         self.windows.write_back()?;
+        let changed = self.accounts.changed()
+            || self.windows.changed()
+            || self.meters.changed()
+            || self.revoked.changed();
+        let rows =
+            self.accounts.len()? + self.windows.len()? + self.meters.len()? + self.revoked.len()?;
         Ok(Outcome {
-            changed: self.accounts.changed() || self.windows.changed() || self.revoked.changed(),
-            rows: self.accounts.len()? + self.windows.len()? + self.revoked.len()?,
+            changed,
+            rows,
             ended: self.ended,
         })
     }

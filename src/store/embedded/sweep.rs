@@ -19,6 +19,7 @@ const ROWS_WHEN_IDLE: usize = 1024;
 pub struct Sweep {
     accounts: Cursor,
     windows: Cursor,
+    meters: Cursor,
     revoked: Cursor,
 }
 
@@ -36,6 +37,10 @@ impl Sweep {
         }
         let windows = rows(step.windows.written());
         step.windows.sweep(&mut self.windows, windows, now)?;
+        let meters = rows(step.meters.written());
+        for meter in step.meters.dead(&mut self.meters, meters, now)? {
+            step.meters.remove(&meter)?;
+        }
         let revoked = rows(step.revoked.written());
         for session in step.revoked.dead(&mut self.revoked, revoked, now)? {
             step.revoked.remove(&session)?;

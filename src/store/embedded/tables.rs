@@ -26,6 +26,9 @@ pub const ACCOUNTS: TableDefinition<'_, &Key, &[u8]> = TableDefinition::new("acc
 pub const REVOKED: TableDefinition<'_, &Key, &[u8]> = TableDefinition::new("revoked");
 /// The sliding window of each bucket.
 pub const WINDOWS: TableDefinition<'_, &Key, &[u8]> = TableDefinition::new("windows");
+/// What each place owes on whose credit messages are sent. A file of a gateway that did not guard them has no
+/// such table until it is worked on.
+pub const METERS: TableDefinition<'_, &Key, &[u8]> = TableDefinition::new("meters");
 /// When the events of large windows happened, in milliseconds, by bucket and slot.
 pub const EVENTS: TableDefinition<'_, (&Key, u32), u64> = TableDefinition::new("events");
 

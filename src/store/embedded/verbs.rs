@@ -15,6 +15,7 @@ use crate::{
     clock::Timestamp,
     domain::{
         account::AccountKey,
+        fraud::{self, Admission, Credit, Debtor},
         otp,
         quota::{Charge, Verdict},
         session::{self, Session, SessionId},
@@ -40,6 +41,7 @@ pub struct StartChallenge {
     pub account: AccountKey,
     pub start: otp::Start,
     pub charges: Vec<Charge>,
+    pub credit: Credit,
     pub policy: otp::Policy,
 }
 
@@ -56,6 +58,7 @@ pub struct AnswerChallenge {
     pub answer: otp::Answer,
     pub policy: otp::Policy,
     pub login: Login,
+    pub debtors: Vec<Debtor>,
 }
 
 /// See [`crate::store::Store::rotate`].
@@ -99,13 +102,24 @@ impl Verb for StartChallenge {
             Ok(admitted) => admitted,
             Err(Refusal { charge, wait }) => return Ok(Sending::Limited { charge, wait }),
         };
+        let Credit { debtors, shown } = &self.credit;
+        let mut places = step.places(debtors)?;
+        let alarm = match fraud::admit(&mut places, *shown, step.now) {
+            Admission::Granted => None,
+            Admission::Despite(alarm) => Some(alarm),
+            Admission::Refused(alarm) => return Ok(Sending::Suspected(alarm)),
+        };
         let started = step.change(self.account, |account, now| {
             account.start(&self.start, &self.policy, now)
         })?;
         for (charge, window) in admitted {
             step.windows.take(charge, window, step.now)?;
         }
-        Ok(Sending::Started(started))
+        step.keep_places(debtors, &places)?;
+        Ok(match alarm {
+            None => Sending::Started(started),
+            Some(alarm) => Sending::Despite(started, alarm),
+        })
     }
 }
 
@@ -140,7 +154,13 @@ impl Verb for AnswerChallenge {
         let decision = step.change(self.account, |account, now| {
             account.answer(&self.answer, &self.policy, &self.login, now)
         })?;
-        step.settle(decision, self.login.access_ttl)
+        let answered = step.settle(decision, self.login.access_ttl)?;
+        if let Answered::Opened(_) = answered {
+            let mut places = step.places(&self.debtors)?;
+            fraud::verify(&mut places, step.now);
+            step.keep_places(&self.debtors, &places)?;
+        }
+        Ok(answered)
     }
 }
 

@@ -9,7 +9,7 @@ use std::fmt::Write;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 
 use super::{Prefix, group::Group};
-use crate::domain::{account::AccountKey, quota::Bucket};
+use crate::domain::{account::AccountKey, fraud::MeterKey, quota::Bucket};
 
 /// The names of all keys of one installation.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub enum Named {
     Sessions(AccountKey),
     /// The window of a bucket.
     Window(Bucket),
+    /// What a place owes.
+    Meter(MeterKey),
 }
 
 impl Named {
@@ -34,7 +36,8 @@ impl Named {
     pub const fn group(self) -> Group {
         let (Self::Code(AccountKey([first, ..]))
         | Self::Sessions(AccountKey([first, ..]))
-        | Self::Window(Bucket([first, ..]))) = self;
+        | Self::Window(Bucket([first, ..]))
+        | Self::Meter(MeterKey([first, ..]))) = self;
         Group::new(first)
     }
 }
@@ -61,6 +64,12 @@ impl Keys {
         self.key(window_group(bucket), "w:", &bucket.0)
     }
 
+    /// What a place owes.
+    pub fn meter(&self, meter: MeterKey) -> String {
+        let MeterKey([first, ..]) = meter;
+        self.key(Group::new(first), "g:", &meter.0)
+    }
+
     /// The revoked sessions of a group's accounts.
     pub fn revoked(&self, group: Group) -> String {
         self.key(group, "r", &[])
@@ -76,6 +85,7 @@ impl Keys {
             b"c:" => Named::Code(AccountKey(name)),
             b"s:" => Named::Sessions(AccountKey(name)),
             b"w:" => Named::Window(Bucket(name)),
+            b"g:" => Named::Meter(MeterKey(name)),
             _ => return None,
         };
         let [first, ..] = name;
@@ -137,6 +147,7 @@ mod tests {
 
     const ANN: AccountKey = AccountKey([0xaa; 16]);
     const BUCKET: Bucket = Bucket([0x1b; 16]);
+    const METER: MeterKey = MeterKey([0x2c; 16]);
 
     #[test]
     fn a_key_names_its_group_its_kind_and_what_it_belongs_to() {
@@ -165,6 +176,7 @@ mod tests {
             (keys.code(ANN), Some(Named::Code(ANN))),
             (keys.sessions(ANN), Some(Named::Sessions(ANN))),
             (keys.window(BUCKET), Some(Named::Window(BUCKET))),
+            (keys.meter(METER), Some(Named::Meter(METER))),
             (keys.revoked(group_of(ANN)), None),
             (keys.plate().1, None),
             ("shop:{ab}c:qqqqqqqqqqqqqqqqqqqqqg".to_owned(), None),

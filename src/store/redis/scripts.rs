@@ -15,15 +15,21 @@ macro_rules! script {
 }
 
 /// A send, as far as it touches the server of the account.
-pub static START: LazyLock<Script> = script!("prelude" "windows" "code" "start");
+pub static START: LazyLock<Script> = script!("prelude" "windows" "meters" "code" "start");
 /// Whether the account's own limits admit a send.
 pub static LOOK: LazyLock<Script> = script!("prelude" "windows" "look");
 /// Takes from limits on another server, ahead of a send.
 pub static RESERVE: LazyLock<Script> = script!("prelude" "windows" "reserve");
 /// Gives that back.
 pub static CANCEL: LazyLock<Script> = script!("prelude" "cancel");
+/// Sends on the credit of places on another server, ahead of a send.
+pub static OWE: LazyLock<Script> = script!("prelude" "meters" "owe");
+/// Takes that back.
+pub static DISOWN: LazyLock<Script> = script!("prelude" "meters" "disown");
+/// Pays for messages on another server.
+pub static PAY: LazyLock<Script> = script!("prelude" "meters" "pay");
 /// An answer to a challenge.
-pub static ANSWER: LazyLock<Script> = script!("prelude" "code" "sessions" "answer");
+pub static ANSWER: LazyLock<Script> = script!("prelude" "meters" "code" "sessions" "answer");
 /// A use of a refresh token.
 pub static ROTATE: LazyLock<Script> = script!("prelude" "sessions" "rotate");
 /// The end of sessions.
@@ -40,11 +46,15 @@ pub static PUT_ACCOUNTS: LazyLock<Script> =
     script!("prelude" "code" "sessions" "fields" "put_accounts");
 /// Windows of another store.
 pub static PUT_WINDOWS: LazyLock<Script> = script!("prelude" "fields" "put_windows");
+/// Meters of another store.
+pub static PUT_METERS: LazyLock<Script> = script!("prelude" "meters" "put_meters");
 /// Sessions that were ended in another store.
 pub static PUT_REVOKED: LazyLock<Script> = script!("prelude" "fields" "put_revoked");
 /// Accounts for another store.
 pub static GET_ACCOUNTS: LazyLock<Script> = script!("prelude" "code" "sessions" "get_accounts");
 /// Windows for another store.
 pub static GET_WINDOWS: LazyLock<Script> = script!("prelude" "get_windows");
+/// Meters for another store, and for a send in a cluster.
+pub static GET_METERS: LazyLock<Script> = script!("prelude" "get_meters");
 /// Ended sessions for another store.
 pub static GET_REVOKED: LazyLock<Script> = script!("prelude" "get_revoked");

@@ -85,6 +85,22 @@ impl Chromium {
         text(&self.run("return document.body.innerText").await)
     }
 
+    /// Waits until this can be read, on whichever page.
+    pub async fn reads(&self, part: &str) {
+        let script = "return document.body.innerText";
+        let reading = async {
+            // Between two pages there is none to ask.
+            loop {
+                let words = self.try_run(script).await;
+                if words.is_some_and(|words| words.to_string().contains(part)) {
+                    break;
+                }
+            }
+        };
+        let read = timeout(PATIENCE, reading).await;
+        read.unwrap_or_else(|_| panic!("nowhere: {part}"));
+    }
+
     /// Types into the field that a CSS selector finds.
     pub async fn write(&self, selector: &str, words: &str) {
         let field = self.find(selector).await;

@@ -298,6 +298,8 @@ fn configuration(dir: &TempDir, upstream: SocketAddr, settings: &[&str]) -> Stri
         "server.workers = 2",
         "admin.listen = \"127.0.0.1:0\"",
         "store.url = \"memory:\"",
+        // Most tests are about something else, and answer few of their codes.
+        "otp.guard.mode = \"off\"",
         &format!("server.data_dir = \"{data}\""),
         &format!("upstreams.app.servers = \"http://{upstream}\""),
     ]

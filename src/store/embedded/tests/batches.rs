@@ -28,8 +28,8 @@ use crate::{
     store::{
         Answered, Error, Revoke, Sending, Store,
         contract::{
-            ACCESS_TTL, ANN, BEGINNING, NAMES, OTP, SESSION, Stage, account, charge, login,
-            session_id, start,
+            ACCESS_TTL, ANN, BEGINNING, NAMES, OTP, SESSION, Stage, UNGUARDED, account, charge,
+            login, session_id, start,
         },
     },
 };
@@ -110,7 +110,7 @@ async fn all_that_wait_share_one_commit() {
     let asked = ask(100, |n| {
         let store = store.clone();
         async move {
-            let sent = store.start_challenge(account(n), start(n, 1), vec![], *OTP);
+            let sent = store.start_challenge(account(n), start(n, 1), vec![], UNGUARDED, *OTP);
             sent.await.unwrap();
         }
     })
@@ -135,7 +135,7 @@ async fn many_writers_make_far_fewer_commits_than_verbs() {
         let store = stage.store.clone();
         writers.spawn(async move {
             for i in 0..20 {
-                let sent = store.start_challenge(account(n), start(n, i), vec![], *OTP);
+                let sent = store.start_challenge(account(n), start(n, i), vec![], UNGUARDED, *OTP);
                 sent.await.unwrap();
             }
         });
@@ -189,7 +189,7 @@ async fn a_record_that_cannot_be_read_stops_only_who_needs_it() {
         let (store, answer) = (store.clone(), Stage::wrong(&started));
         let login = login(session_id(n));
         async move {
-            let answered = store.answer_challenge(account(n + 1), answer, *OTP, login);
+            let answered = store.answer_challenge(account(n + 1), answer, *OTP, login, vec![]);
             answered.await
         }
     })
@@ -235,7 +235,7 @@ async fn a_verb_that_panics_stops_only_itself() {
     let asked = ask(3, |n| {
         let store = store.clone();
         async move {
-            let sent = store.start_challenge(account(n), start(n, 1), vec![], *OTP);
+            let sent = store.start_challenge(account(n), start(n, 1), vec![], UNGUARDED, *OTP);
             if n == 1 {
                 let ip = String::new();
                 let id = session_id(2);
@@ -276,7 +276,7 @@ async fn a_full_queue_refuses_at_once() {
 async fn what_nobody_waits_for_any_more_is_not_begun() {
     let stopped = Stopped::new(2, Duration::ZERO);
     let store = stopped.store.clone();
-    let sent = store.start_challenge(account(1), start(1, 1), vec![], *OTP);
+    let sent = store.start_challenge(account(1), start(1, 1), vec![], UNGUARDED, *OTP);
     assert_eq!(sent.await, Err(Error::Timeout));
     let (closed, told) = oneshot::channel();
     stopped
@@ -296,7 +296,7 @@ async fn closing_serves_what_was_asked_before() {
     let asked = ask(100, |n| {
         let store = stage.store.clone();
         async move {
-            let sent = store.start_challenge(account(n), start(n, 1), vec![], *OTP);
+            let sent = store.start_challenge(account(n), start(n, 1), vec![], UNGUARDED, *OTP);
             sent.await.map(drop)
         }
     })

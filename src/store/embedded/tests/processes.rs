@@ -16,7 +16,7 @@ use crate::{
     domain::{account::AccountKey, session::SessionId},
     store::{
         Answered, Backend, Error, OpenError, Revoke, Rotated, Sending, Spec, Store,
-        contract::{ANN, BEGINNING, NAMES, OTP, Stage, login, start},
+        contract::{ANN, BEGINNING, NAMES, OTP, Stage, UNGUARDED, login, start},
     },
 };
 
@@ -145,14 +145,14 @@ async fn log_in(stage: &Stage, writer: u8, n: u64) -> Result<(), Error> {
     let (id, account) = (numbered(writer, n), account_of(writer, n));
     let sent = stage
         .store
-        .start_challenge(account, start(1, n), vec![], *OTP);
+        .start_challenge(account, start(1, n), vec![], UNGUARDED, *OTP);
     let Sending::Started(started) = sent.await? else {
         panic!("no limit was named");
     };
     let answer = Stage::right(&started);
     let answered = stage
         .store
-        .answer_challenge(account, answer, *OTP, login(id))
+        .answer_challenge(account, answer, *OTP, login(id), vec![])
         .await?;
     assert!(matches!(answered, Answered::Opened(_)));
     Ok(())

@@ -12,8 +12,8 @@ use crate::{
     store::{
         Backend, Error, Revoke, Rotated, Spec, Store,
         contract::{
-            ACCESS_TTL, ANN, BEGINNING, BOB, NAMES, OTP, SESSION, Stage, account, charge, login,
-            session_id, start,
+            ACCESS_TTL, ANN, BEGINNING, BOB, NAMES, OTP, SESSION, Stage, UNGUARDED, account,
+            charge, login, session_id, start,
         },
     },
 };
@@ -42,7 +42,7 @@ async fn the_sweep_forgets_all_that_is_dead_and_nothing_that_lives() {
         let charges = vec![charge(n, 3, short), charge(200, 1000, short)];
         let sent = stage
             .store
-            .start_challenge(account(n), start(1, 1), charges, *OTP);
+            .start_challenge(account(n), start(1, 1), charges, UNGUARDED, *OTP);
         sent.await.unwrap();
     }
     // One window that lasts, with its events in the table.
@@ -91,7 +91,7 @@ async fn dead_rows_never_pile_up_however_busy_it_is() {
         let (account, charges) = (AccountKey(key(0)), charges.collect());
         let sent = stage
             .store
-            .start_challenge(account, start(1, n), charges, *OTP);
+            .start_challenge(account, start(1, n), charges, UNGUARDED, *OTP);
         sent.await.unwrap();
         // A code and its windows live for five hundred sends.
         stage.clock.advance(OTP.ttl / 500);
@@ -133,7 +133,7 @@ async fn a_full_store_adds_nothing_but_serves_who_is_in_and_recovers() {
         let login = login(session_id(3));
         let answered = stage
             .store
-            .answer_challenge(account(3), answer, *OTP, login);
+            .answer_challenge(account(3), answer, *OTP, login, vec![]);
         assert!(matches!(answered.await, Err(Error::Full { .. })));
     }
 
@@ -152,9 +152,10 @@ async fn fill(stage: &Stage) -> Error {
     for n in 0..100_000_u64 {
         let mut key = [0xee; 16];
         key[..8].copy_from_slice(&n.to_be_bytes());
-        let sent = stage
-            .store
-            .start_challenge(AccountKey(key), start(1, n), vec![], *OTP);
+        let sent =
+            stage
+                .store
+                .start_challenge(AccountKey(key), start(1, n), vec![], UNGUARDED, *OTP);
         if let Err(error) = sent.await {
             return error;
         }

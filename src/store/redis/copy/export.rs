@@ -7,7 +7,12 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    domain::{account::AccountKey, quota::Bucket, session::SessionId},
+    domain::{
+        account::AccountKey,
+        fraud::{Meter, MeterKey},
+        quota::Bucket,
+        session::SessionId,
+    },
     secret::SecretId,
     store::{
         Error,
@@ -17,7 +22,7 @@ use crate::{
             keys::{Named, group_of},
             reply::Reply,
             scripts,
-            verbs::FORM,
+            verbs::{FORM, read_meter},
         },
         transfer::{Batch, Broken, Entry, Stamp},
     },
@@ -95,7 +100,7 @@ impl Export {
     }
 
     async fn read(&self, keys: &[Vec<u8>], batch: &mut Batch) -> Result<(), Error> {
-        let (mut accounts, mut windows) = (Vec::new(), Vec::new());
+        let (mut accounts, mut windows, mut meters) = (Vec::new(), Vec::new(), Vec::new());
         for named in keys.iter().filter_map(|key| self.servers.keys.read(key)) {
             match named {
                 Named::Sessions(key) => accounts.push((group_of(key), (key, Met::Sessions))),
@@ -103,6 +108,10 @@ impl Export {
                 Named::Window(bucket) => {
                     let Bucket([first, ..]) = bucket;
                     windows.push((Group::new(first), bucket));
+                }
+                Named::Meter(meter) => {
+                    let MeterKey([first, ..]) = meter;
+                    meters.push((Group::new(first), meter));
                 }
             }
         }
@@ -115,8 +124,11 @@ impl Export {
         let windows = windows
             .iter()
             .map(|(group, keys)| self.windows(*group, keys));
-        let (accounts, windows) = tokio::join!(join_all(accounts), join_all(windows));
-        for read in accounts.into_iter().chain(windows) {
+        let meters = portions(link, meters);
+        let meters = meters.iter().map(|(group, keys)| self.meters(*group, keys));
+        let (accounts, windows, meters) =
+            tokio::join!(join_all(accounts), join_all(windows), join_all(meters));
+        for read in accounts.into_iter().chain(windows).chain(meters) {
             let read = read?;
             batch.dead += read.dead;
             batch.entries.extend(read.entries);
@@ -171,6 +183,26 @@ impl Export {
                     events,
                     dead_at,
                 });
+            }
+        }
+        Ok(batch)
+    }
+
+    async fn meters(&self, group: Group, meters: &[MeterKey]) -> Result<Batch, Error> {
+        let keys = &self.servers.keys;
+        let names: Vec<_> = meters.iter().map(|meter| keys.meter(*meter)).collect();
+        let read = |mut reply: Reply| {
+            reply.word()?;
+            let now = reply.moment()?;
+            Ok((now, all(reply, read_meter)?))
+        };
+        let script = &scripts::GET_METERS;
+        let (now, found) = self.servers.call(script, group, &names, &[], read).await?;
+        let mut batch = Batch::default();
+        for (key, meter) in meters.iter().zip(found) {
+            match meter.filter(|meter: &Meter| meter.dead_at() > now) {
+                Some(meter) => batch.entries.push(Entry::Meter { key: *key, meter }),
+                None => batch.dead += 1,
             }
         }
         Ok(batch)

@@ -5,13 +5,14 @@ use redis::Cmd;
 
 use super::{
     Servers, Spec,
-    pack::{account, revoked, window},
+    pack::{account, meter, revoked, window},
     scan::{Scan, portions},
 };
 use crate::{
     clock::{Clock, Timestamp},
     domain::{
         account::{Account, AccountKey},
+        fraud::{Meter, MeterKey},
         quota::Bucket,
         session::SessionId,
     },
@@ -83,7 +84,8 @@ impl Import {
 
     /// Keeps the entries, each in one step, and then how far the copy has come.
     pub async fn put(&mut self, batch: &Batch) -> Result<(), Error> {
-        let (mut accounts, mut windows, mut ended) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut accounts, mut windows) = (Vec::new(), Vec::new());
+        let (mut meters, mut ended) = (Vec::new(), Vec::new());
         for entry in &batch.entries {
             match entry {
                 Entry::Account { key, account } => {
@@ -94,6 +96,7 @@ impl Import {
                     events,
                     dead_at,
                 } => windows.push((group(&bucket.0), (*bucket, events.as_slice(), *dead_at))),
+                Entry::Meter { key, meter } => meters.push((group(&key.0), (*key, *meter))),
                 // Gateways read the sets of all groups, so that it does not matter in which it is.
                 Entry::Revoked { session, until } => {
                     ended.push((group(session.as_bytes()), (*session, *until)));
@@ -113,9 +116,18 @@ impl Import {
         let ended = ended
             .iter()
             .map(|(group, items)| self.revoked(*group, items));
-        let (accounts, windows, ended) =
-            tokio::join!(join_all(accounts), join_all(windows), join_all(ended));
-        for put in accounts.into_iter().chain(windows).chain(ended) {
+        let meters = portions(link, meters);
+        let meters = meters
+            .iter()
+            .map(|(group, items)| self.meters(*group, items));
+        let (accounts, windows, meters, ended) = tokio::join!(
+            join_all(accounts),
+            join_all(windows),
+            join_all(meters),
+            join_all(ended)
+        );
+        let all = accounts.into_iter().chain(windows).chain(meters);
+        for put in all.chain(ended) {
             put?;
         }
         match &batch.bookmark {
@@ -160,6 +172,14 @@ impl Import {
             .map(|(_, events, dead_at)| window(events, *dead_at));
         let (names, args): (Vec<_>, Vec<_>) = (names.collect(), args.collect());
         let script = &scripts::PUT_WINDOWS;
+        self.run(script, group, &names, &args).await
+    }
+
+    async fn meters(&self, group: Group, meters: &[(MeterKey, Meter)]) -> Result<(), Error> {
+        let keys = &self.servers.keys;
+        let names: Vec<_> = meters.iter().map(|(key, _)| keys.meter(*key)).collect();
+        let args: Vec<_> = meters.iter().map(|(_, one)| meter(*one)).collect();
+        let script = &scripts::PUT_METERS;
         self.run(script, group, &names, &args).await
     }
 

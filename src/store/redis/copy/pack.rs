@@ -8,6 +8,7 @@ use crate::{
     clock::Timestamp,
     domain::{
         account::Account,
+        fraud::Meter,
         otp::{self, Challenge, ChallengeId, ClientKey, Live, Nonce, Stranger, Tag},
         session::{self, Replaced, SessionId},
     },
@@ -33,6 +34,12 @@ pub fn account(account: &Account) -> Packed {
 pub fn window(events: &[Timestamp], dead_at: Timestamp) -> Packed {
     let packed = Packed::new().moment(dead_at);
     packed.list(events, |packed, at| packed.moment(*at))
+}
+
+/// A meter, for `put_meters`.
+pub fn meter(meter: Meter) -> Packed {
+    let numbers = meter.to_numbers().map(f64::to_be_bytes);
+    Packed::new().bytes(numbers.as_flattened())
 }
 
 /// Revoked sessions, for `put_revoked`.

@@ -1,7 +1,7 @@
 -- An answer came, and opens a session if it is right. See `Store::answer_challenge`.
--- KEYS: the account's code, its sessions, the revoked ones of its group.
+-- KEYS: the account's code, its sessions, the revoked ones of its group, the meter of each debtor.
 -- ARGV: now; the policies, who answers, and the new session's id; the named challenge or nothing;
--- the tags of the given code; the device; the address; the channel.
+-- the tags of the given code; the device; the address; the channel; the levels of the debtors.
 
 local ttl, max_age, max_attempts, max_failures, require_challenge, client, session_id, idle, absolute, max_sessions, access_ttl =
   struct.unpack('>I8I8I4I4Bc8c16I8I8I4I8', ARGV[2])
@@ -74,6 +74,7 @@ end
 
 local function open()
   local sessions = read(KEYS[2]) or {}
+  local debtors = places(4, ARGV[8])
   local gives_way = {}
   -- The new one has a place in any case.
   for place, session in ipairs(living(sessions, idle, absolute)) do
@@ -88,6 +89,8 @@ local function open()
 
   keep_sessions(KEYS[2], stay)
   redis.call('DEL', KEYS[1])
+  pay_all(debtors)
+  keep_places(debtors)
   local until_then = refuse(KEYS[3], channel, ended, access_ttl)
   return {'opened', now, until_then, table.concat(ended)}
 end

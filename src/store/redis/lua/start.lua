@@ -1,6 +1,7 @@
 -- A code is to be sent. See `Store::start_challenge`.
--- KEYS: the account's code, and the bucket of each charge.
--- ARGV: now, the policy and what a new code is made from, the known secrets, the charges.
+-- KEYS: the account's code, the bucket of each charge, the meter of each debtor.
+-- ARGV: now, the policy and what a new code is made from, the known secrets, the charges, the levels of
+-- the debtors, what was shown.
 
 local MAX_CHALLENGES = 16
 
@@ -11,6 +12,12 @@ local known, charges = ARGV[3], ARGV[4]
 local index, longest = longest_wait(2, charges)
 if longest > 0 then
   return {'limited', index, longest}
+end
+
+local all, shown = places(#KEYS - #ARGV[5] + 1, ARGV[5]), ARGV[6]:byte()
+local worst, worth, level = alarm(all)
+if not is_answered(shown, worst, worth) then
+  return {'suspected', worst, worth, level}
 end
 
 local function is_known(name)
@@ -57,4 +64,9 @@ end
 
 keep_code(KEYS[1], code, ttl, max_age)
 take(2, charges)
-return {'started', own[ID], code[NONCE], code[SECRET], expires_at(code, ttl, max_age), now}
+owe_all(all)
+keep_places(all)
+return {
+  'started', own[ID], code[NONCE], code[SECRET], expires_at(code, ttl, max_age), now,
+  worst, worth, level,
+}

@@ -20,11 +20,10 @@ end
 -- Of several limits the first with the longest wait, as an index from 0, and that wait.
 local function longest_wait(first_key, charges)
   local index, longest = 0, 0
-  for key = first_key, #KEYS do
-    local max, window = quota(charges, key - first_key + 1)
-    local its_wait = wait(KEYS[key], max, window)
+  for charge = 1, #charges / struct.size(CHARGE) do
+    local its_wait = wait(KEYS[first_key + charge - 1], quota(charges, charge))
     if its_wait > longest then
-      index, longest = key - first_key, its_wait
+      index, longest = charge - 1, its_wait
     end
   end
   return index, longest
@@ -54,9 +53,9 @@ end
 -- Adds an event to each bucket, and returns the moments under which they are kept.
 local function take(first_key, charges)
   local moments = {}
-  for key = first_key, #KEYS do
-    local max, window = quota(charges, key - first_key + 1)
-    moments[#moments + 1] = add(KEYS[key], max, window)
+  for charge = 1, #charges / struct.size(CHARGE) do
+    local max, window = quota(charges, charge)
+    moments[charge] = add(KEYS[first_key + charge - 1], max, window)
   end
   return moments
 end

@@ -8,7 +8,9 @@ use crate::{
     domain::quota::Charge,
     store::{
         Error, Spec, Store, Taking,
-        contract::{self, ANN, BEGINNING, NAMES, OTP, Stage, charge, contract_in_turn, start},
+        contract::{
+            self, ANN, BEGINNING, NAMES, OTP, Stage, UNGUARDED, charge, contract_in_turn, start,
+        },
         redis::{group::Group, stage::RedisCluster},
     },
 };
@@ -132,7 +134,9 @@ async fn a_silent_server_costs_the_others_nothing() {
         let clock = Instant::now();
         let charges = limits.to_vec();
         cluster.nodes[silent].freeze();
-        let sent = stage.store.start_challenge(ANN, start(1, 1), charges, *OTP);
+        let sent = stage
+            .store
+            .start_challenge(ANN, start(1, 1), charges, UNGUARDED, *OTP);
         let error = sent.await.unwrap_err();
         cluster.nodes[silent].thaw();
         assert!(clock.elapsed() <= patience, "{:?}", clock.elapsed());

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::{RedisServer, keys_of, stage_on};
 use crate::store::{
     Answered, Error, Revoke, Rotated,
-    contract::{ANN, BOB, OTP, SESSION, Stage, charge, login, session_id, start},
+    contract::{ANN, BOB, OTP, SESSION, Stage, UNGUARDED, charge, login, session_id, start},
 };
 
 /// Leaves no room for a single byte.
@@ -27,11 +27,13 @@ async fn what_finds_no_room_is_refused_whole() {
     let before = dump(&server);
     let sent = stage
         .store
-        .start_challenge(BOB, start(1, 1), limits.clone(), *OTP);
+        .start_challenge(BOB, start(1, 1), limits.clone(), UNGUARDED, *OTP);
     assert_refused(&sent.await);
     for answer in [Stage::right(&started), Stage::wrong(&started)] {
         let login = login(session_id(4));
-        let answered = stage.store.answer_challenge(ANN, answer, *OTP, login);
+        let answered = stage
+            .store
+            .answer_challenge(ANN, answer, *OTP, login, vec![]);
         assert_refused(&answered.await);
     }
     assert!(stage.store.ready().await.is_err());

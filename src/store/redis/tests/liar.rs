@@ -15,7 +15,9 @@ use crate::{
     clock::Clock,
     store::{
         Error, Revoke, Sending, Store,
-        contract::{ACCESS_TTL, ANN, NAMES, OTP, SESSION, charge, login, session_id, start},
+        contract::{
+            ACCESS_TTL, ANN, NAMES, OTP, SESSION, UNGUARDED, charge, login, session_id, start,
+        },
         redis::stage::frame,
     },
 };
@@ -197,7 +199,9 @@ async fn after_a_lie_the_truth_is_heard_again() {
 /// Each verb once. What is believed can be true.
 async fn ask_everything(store: &Store) {
     let limits = vec![charge(1, 3, Duration::from_mins(30))];
-    let sent = store.start_challenge(ANN, start(1, 1), limits, *OTP).await;
+    let sent = store
+        .start_challenge(ANN, start(1, 1), limits, UNGUARDED, *OTP)
+        .await;
     if let Ok(Sending::Limited { charge, .. }) = sent {
         assert_eq!(charge, 0);
     }
@@ -207,7 +211,11 @@ async fn ask_everything(store: &Store) {
         tags: vec![start(1, 1).tag],
     };
     let id = session_id(1);
-    drop(store.answer_challenge(ANN, answer, *OTP, login(id)).await);
+    drop(
+        store
+            .answer_challenge(ANN, answer, *OTP, login(id), vec![])
+            .await,
+    );
     drop(
         store
             .rotate(ANN, id, 0, String::new(), SESSION, ACCESS_TTL)

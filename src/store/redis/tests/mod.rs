@@ -4,6 +4,7 @@ mod cluster;
 mod copy;
 mod full;
 mod liar;
+mod meters;
 mod plate;
 mod sentinels;
 mod shared;

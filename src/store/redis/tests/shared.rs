@@ -8,8 +8,8 @@ use crate::{
     store::{
         Answered, Revoke, Rotated, Sending, Store,
         contract::{
-            ACCESS_TTL, ANN, BEGINNING, NAMES, OTP, SESSION, Stage, at_once, charge, login,
-            session_id, start,
+            ACCESS_TTL, ANN, BEGINNING, NAMES, OTP, SESSION, Stage, UNGUARDED, at_once, charge,
+            login, session_id, start,
         },
         redis::stage::{Cutter, Reply, frame},
     },
@@ -25,10 +25,12 @@ async fn gateways() -> (Arc<RedisServer>, Store, Store) {
 }
 
 async fn sent(store: &Store) -> crate::domain::otp::Started {
-    let sent = store.start_challenge(ANN, start(1, 1), vec![], *OTP);
+    let sent = store.start_challenge(ANN, start(1, 1), vec![], UNGUARDED, *OTP);
     match sent.await.unwrap() {
         Sending::Started(started) => started,
-        limited @ Sending::Limited { .. } => panic!("{limited:?}"),
+        other @ (Sending::Despite(..) | Sending::Limited { .. } | Sending::Suspected(_)) => {
+            panic!("{other:?}")
+        }
     }
 }
 
@@ -39,7 +41,11 @@ async fn of_a_hundred_right_answers_at_two_gateways_one_opens_a_session() {
     let answered = at_once(100, |n| {
         let store = if n % 2 == 0 { &one } else { &other }.clone();
         let (answer, login) = (Stage::right(&started), login(session_id(n)));
-        Box::pin(async move { store.answer_challenge(ANN, answer, *OTP, login).await })
+        Box::pin(async move {
+            store
+                .answer_challenge(ANN, answer, *OTP, login, vec![])
+                .await
+        })
     })
     .await;
     let opened = answered.iter().filter(|a| matches!(a, Answered::Opened(_)));
@@ -57,7 +63,11 @@ async fn of_a_hundred_sends_at_two_gateways_three_are_admitted() {
     let sent = at_once(100, |n| {
         let store = if n % 2 == 0 { &one } else { &other }.clone();
         let (start, limits) = (start(n, n.into()), limits.clone());
-        Box::pin(async move { store.start_challenge(ANN, start, limits, *OTP).await })
+        Box::pin(async move {
+            store
+                .start_challenge(ANN, start, limits, UNGUARDED, *OTP)
+                .await
+        })
     })
     .await;
     let started = sent.iter().filter(|s| matches!(s, Sending::Started(_)));
@@ -91,7 +101,9 @@ async fn a_hundred_rotations_at_two_gateways_have_one_successor() {
 async fn logged_in(store: &Store) -> crate::domain::session::SessionId {
     let started = sent(store).await;
     let (answer, login) = (Stage::right(&started), login(session_id(1)));
-    let answered = store.answer_challenge(ANN, answer, *OTP, login).await;
+    let answered = store
+        .answer_challenge(ANN, answer, *OTP, login, vec![])
+        .await;
     assert!(matches!(answered, Ok(Answered::Opened(_))), "{answered:?}");
     session_id(1)
 }
@@ -118,7 +130,7 @@ async fn whatever_is_kept_will_be_forgotten() {
     let limits = [(1, 3, 30), (2, 20, 60), (3, 1000, 24 * 60)]
         .map(|(bucket, max, minutes)| charge(bucket, max, Duration::from_mins(minutes)));
     let id = logged_in(&one).await;
-    let sent = one.start_challenge(ANN, start(1, 2), limits.to_vec(), *OTP);
+    let sent = one.start_challenge(ANN, start(1, 2), limits.to_vec(), UNGUARDED, *OTP);
     sent.await.unwrap();
     let ttl = |kind: &str| -> u64 {
         let keys = keys_of(&server, kind);
@@ -167,16 +179,16 @@ async fn every_verb_is_one_round_trip() {
 async fn do_everything(store: &Store, line: &Cutter) -> [usize; 7] {
     let asked = || line.count("EVALSHA");
     let limits = [0, 1, 2, 3].map(|bucket| charge(bucket, 9, Duration::from_mins(30)));
-    let sent = store.start_challenge(ANN, start(1, 1), limits.to_vec(), *OTP);
+    let sent = store.start_challenge(ANN, start(1, 1), limits.to_vec(), UNGUARDED, *OTP);
     let Sending::Started(started) = sent.await.unwrap() else {
         panic!("limited");
     };
     let sent = asked();
     let [wrong, right] = [Stage::wrong(&started), Stage::right(&started)];
-    let answered = store.answer_challenge(ANN, wrong, *OTP, login(session_id(1)));
+    let answered = store.answer_challenge(ANN, wrong, *OTP, login(session_id(1)), vec![]);
     answered.await.unwrap();
     let refused = asked();
-    let answered = store.answer_challenge(ANN, right, *OTP, login(session_id(1)));
+    let answered = store.answer_challenge(ANN, right, *OTP, login(session_id(1)), vec![]);
     answered.await.unwrap();
     let opened = asked();
     let rotated = store.rotate(ANN, session_id(1), 0, String::new(), SESSION, ACCESS_TTL);

@@ -1,4 +1,4 @@
-//! A send whose limits lie on several servers of a cluster: all are asked ahead, and give back what they gave if it comes to nothing.
+//! A send whose limits or debtors lie on several servers of a cluster: all are asked ahead, and give back what they gave if it comes to nothing.
 //!
 //! No window ever holds more than its limit, whatever fails in between. But a server that fails or
 //! falls silent at the wrong moment may keep an event of a send that came to nothing, and so admit
@@ -10,15 +10,20 @@ use tokio::time::timeout;
 
 use super::{
     Run,
+    guard::Debts,
     start::{Send, Share},
 };
-use crate::store::{
-    Error, Sending,
-    redis::{
-        Redis,
-        join::join_all,
-        reply::{Nonsense, Reply},
-        scripts,
+use crate::{
+    domain::fraud::{Admission, Alarm},
+    store::{
+        Error, Sending,
+        redis::{
+            Redis,
+            join::join_all,
+            keys::group_of,
+            reply::{Nonsense, Reply},
+            scripts,
+        },
     },
 };
 
@@ -31,30 +36,74 @@ pub enum Ahead {
     Limited { charge: usize, wait: Duration },
 }
 
-/// Asking, the step itself, and giving back: each may take as much of the deadline.
-const ROUNDS: u32 = 3;
+/// Asking, owing, the step itself, and giving back: each may take as much of the deadline.
+const ROUNDS: u32 = 4;
 
 impl Redis {
-    /// Two round trips, one after the other, whether the send is admitted or refused. There is a
-    /// third one if the account's own limits are used up by others between the two.
+    /// Three round trips, one after the other, if the send is guarded and two if it is not. There is
+    /// another one if the account's own limits are used up by others between them.
     pub async fn start_across(
         &self,
         send: &Send,
         own: &Share,
         others: &[Share],
+        mut debts: Vec<Debts>,
     ) -> Result<Sending, Error> {
         let looking = self.in_a_round(self.look(own));
         let reserving = join_all(others.iter().map(|s| self.in_a_round(self.reserve(s))));
-        let (looked, reserved) = tokio::join!(looking, reserving);
+        let judging = self.in_a_round(self.judge(send.shown, &mut debts));
+        let (looked, reserved, judged) = tokio::join!(looking, reserving, judging);
 
         let sending = match refusal([&looked].into_iter().chain(&reserved)) {
-            None => self.in_a_round(self.start(send, own)).await,
+            None => match judged {
+                Ok(Admission::Granted) => self.start_owing(send, own, &debts, None).await,
+                Ok(Admission::Despite(alarm)) => {
+                    self.start_owing(send, own, &debts, Some(alarm)).await
+                }
+                Ok(Admission::Refused(alarm)) => Ok(Sending::Suspected(alarm)),
+                Err(error) => Err(error),
+            },
             Some(refused) => refused.map(|(charge, wait)| Sending::Limited { charge, wait }),
         };
-        if !matches!(sending, Ok(Sending::Started(_))) {
+        if !is_sent(&sending) {
             self.give_back(others.iter().zip(&reserved)).await;
         }
         sending
+    }
+
+    /// The step itself, once all debtors owe for it.
+    async fn start_owing(
+        &self,
+        send: &Send,
+        own: &Share,
+        debts: &[Debts],
+        alarm: Option<Alarm>,
+    ) -> Result<Sending, Error> {
+        let owing = debts
+            .iter()
+            .map(|debts| self.in_a_round(self.owe(send.shown, debts)));
+        let owed = join_all(owing).await;
+        let refused = owed.iter().find_map(|owed| match owed {
+            Ok(None) => None,
+            Ok(Some(alarm)) => Some(Ok(Sending::Suspected(*alarm))),
+            Err(error) => Some(Err(error.clone())),
+        });
+        let sending = match refused {
+            None => {
+                let (none, _) = self.debts(group_of(send.account), &[]);
+                self.in_a_round(self.start(send, own, &none)).await
+            }
+            Some(refused) => refused,
+        };
+        if !is_sent(&sending) {
+            let owed = debts.iter().zip(&owed);
+            let owed = owed.filter(|(_, owed)| matches!(owed, Ok(None)));
+            self.disown(owed.map(|(debts, _)| debts)).await;
+        }
+        Ok(match (sending?, alarm) {
+            (Sending::Started(started), Some(alarm)) => Sending::Despite(started, alarm),
+            (sending, _) => sending,
+        })
     }
 
     /// Whether the account's own limits admit a send.
@@ -138,6 +187,10 @@ pub fn refusal<'a>(
         }
     }
     longest.map(|(wait, Reverse(charge))| Ok((charge, wait)))
+}
+
+const fn is_sent(sending: &Result<Sending, Error>) -> bool {
+    matches!(sending, Ok(Sending::Started(_) | Sending::Despite(..)))
 }
 
 fn read(mut reply: Reply, share: &Share) -> Result<Ahead, Nonsense> {

@@ -5,6 +5,7 @@ use crate::{
     clock::Timestamp,
     domain::{
         account::AccountKey,
+        fraud::Debtor,
         otp::{self, Answer},
         session::Session,
     },
@@ -28,6 +29,7 @@ impl Redis {
         answer: Answer,
         policy: otp::Policy,
         login: Login,
+        debtors: Vec<Debtor>,
     ) -> Result<Answered, Error> {
         let fixed = Packed::new()
             .span(policy.ttl)
@@ -46,27 +48,32 @@ impl Redis {
             .iter()
             .fold(Packed::default(), |tags, tag| tags.bytes(&tag.0));
         let group = group_of(account);
-        let keys = &self.shared.keys;
+        let (debts, others_debts) = self.debts(group, &debtors);
+        let names = &self.shared.keys;
+        let mut keys = vec![
+            names.code(account),
+            names.sessions(account),
+            names.revoked(group),
+        ];
+        keys.extend_from_slice(&debts.keys);
         let run = Run {
             script: &scripts::ANSWER,
             group,
-            keys: &[
-                keys.code(account),
-                keys.sessions(account),
-                keys.revoked(group),
-            ],
+            keys: &keys,
             args: &[
                 fixed.as_ref(),
                 answer.challenge.as_ref().map_or(&[], |id| id.as_bytes()),
                 tags.as_ref(),
                 login.device_info.as_bytes(),
                 login.ip.as_bytes(),
-                keys.channel().as_bytes(),
+                names.channel().as_bytes(),
+                &debts.levels,
             ],
         };
         match self.run(run, read).await? {
             Found::Right { opened_at, ended } => {
                 self.refuse(&ended);
+                self.pay(&others_debts).await;
                 Ok(Answered::Opened(Session {
                     opened_at,
                     last_seen_at: opened_at,

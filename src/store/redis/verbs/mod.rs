@@ -2,6 +2,7 @@
 
 mod across;
 mod answer;
+mod guard;
 mod list;
 mod ready;
 mod revoke;
@@ -9,7 +10,10 @@ mod rotate;
 mod start;
 mod take;
 
-pub use self::ready::{FORM, Plate, UNFINISHED};
+pub use self::{
+    guard::read_meter,
+    ready::{FORM, Plate, UNFINISHED},
+};
 
 use super::{
     Redis,

@@ -2,10 +2,14 @@
 
 use std::{mem, time::Duration};
 
-use super::{Reply, Run};
+use super::{
+    Reply, Run,
+    guard::{Debts, byte, read_alarm},
+};
 use crate::{
     domain::{
         account::AccountKey,
+        fraud::{Credit, Shown},
         otp::{self, ChallengeId, Nonce, Started},
         quota::Charge,
     },
@@ -28,6 +32,7 @@ use crate::{
 pub struct Send {
     pub account: AccountKey,
     pub start: otp::Start,
+    pub shown: Shown,
     pub policy: otp::Policy,
 }
 
@@ -50,26 +55,32 @@ impl Redis {
         account: AccountKey,
         start: otp::Start,
         charges: Vec<Charge>,
+        credit: Credit,
         policy: otp::Policy,
     ) -> Result<Sending, Error> {
+        let Credit { debtors, shown } = credit;
         let send = Send {
             account,
             start,
+            shown,
             policy,
         };
-        let (own, others) = self.shares(group_of(account), &charges);
-        if others.is_empty() {
-            self.start(&send, &own).await
+        let group = group_of(account);
+        let (own, others) = self.shares(group, &charges);
+        let (debts, others_debts) = self.debts(group, &debtors);
+        if others.is_empty() && others_debts.is_empty() {
+            self.start(&send, &own, &debts).await
         } else {
-            self.start_across(&send, &own, &others).await
+            self.start_across(&send, &own, &others, others_debts).await
         }
     }
 
     /// The step on the account, and on what lies beside it.
-    pub async fn start(&self, send: &Send, own: &Share) -> Result<Sending, Error> {
+    pub async fn start(&self, send: &Send, own: &Share, debts: &Debts) -> Result<Sending, Error> {
         let Send {
             account,
             start,
+            shown,
             policy,
         } = send;
         let fixed = Packed::new()
@@ -85,14 +96,21 @@ impl Redis {
             .known
             .iter()
             .fold(Packed::default(), |known, id| known.bytes(id.as_bytes()));
-        let mut keys = Vec::with_capacity(1 + own.windows.len());
+        let mut keys = Vec::with_capacity(1 + own.windows.len() + debts.keys.len());
         keys.push(self.shared.keys.code(*account));
         keys.extend_from_slice(&own.windows);
+        keys.extend_from_slice(&debts.keys);
         let run = Run {
             script: &scripts::START,
             group: own.group,
             keys: &keys,
-            args: &[fixed.as_ref(), known.as_ref(), own.quotas.as_ref()],
+            args: &[
+                fixed.as_ref(),
+                known.as_ref(),
+                own.quotas.as_ref(),
+                &debts.levels,
+                &[byte(*shown)],
+            ],
         };
         self.run(run, |reply| read(reply, own)).await
     }
@@ -151,13 +169,20 @@ impl Share {
 
 fn read(mut reply: Reply, own: &Share) -> Result<Sending, Nonsense> {
     let sending = match reply.word()?.as_slice() {
-        b"started" => Sending::Started(Started {
-            id: ChallengeId::new(reply.bytes()?),
-            nonce: Nonce(reply.bytes()?),
-            secret: SecretId::new(reply.bytes()?),
-            expires_at: reply.moment()?,
-            sent_at: reply.moment()?,
-        }),
+        b"started" => {
+            let started = Started {
+                id: ChallengeId::new(reply.bytes()?),
+                nonce: Nonce(reply.bytes()?),
+                secret: SecretId::new(reply.bytes()?),
+                expires_at: reply.moment()?,
+                sent_at: reply.moment()?,
+            };
+            match read_alarm(&mut reply)? {
+                None => Sending::Started(started),
+                Some(alarm) => Sending::Despite(started, alarm),
+            }
+        }
+        b"suspected" => Sending::Suspected(read_alarm(&mut reply)?.ok_or(Nonsense)?),
         b"limited" => {
             let (charge, wait) = own.refusal(&mut reply)?;
             Sending::Limited { charge, wait }

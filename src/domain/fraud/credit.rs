@@ -1,0 +1,66 @@
+//! What a store is told of the guard: on whose credit a message is to be sent, under which names their meters are kept; knows no store.
+
+use crate::domain::fraud::{Alarm, Bits, Level, Meter, Place, Shown};
+
+/// The name under which a store keeps what one place owes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MeterKey(pub [u8; 16]);
+
+/// A place on whose credit a message is sent, as a store knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Debtor {
+    /// Where what it owes is kept.
+    pub meter: MeterKey,
+    /// Of what kind it is.
+    pub level: Level,
+}
+
+/// On whose credit a message is to be sent, and what has been shown for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credit {
+    /// All places that it concerns, each once.
+    pub debtors: Vec<Debtor>,
+    /// What whoever asks has done to be trusted.
+    pub shown: Shown,
+}
+
+/// Whether a message is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// It is, and nobody is suspected.
+    Granted,
+    /// It is, since what was shown answers the suspicion.
+    Despite(Alarm),
+    /// It is not, and nothing was changed.
+    Refused(Alarm),
+}
+
+impl Credit {
+    /// That of nobody: the message costs nothing, or nobody guards what it costs.
+    pub const fn unguarded() -> Self {
+        Self {
+            debtors: Vec::new(),
+            shown: Shown::Proof(Bits(0)),
+        }
+    }
+}
+
+impl Debtor {
+    /// The place, of which this is known.
+    pub fn owing(self, known: Option<Meter>) -> Place {
+        Place {
+            level: self.level,
+            meter: known.unwrap_or_default(),
+        }
+    }
+}
+
+impl Admission {
+    /// Whether the message is sent.
+    pub const fn is_admitted(self) -> bool {
+        match self {
+            Self::Granted | Self::Despite(_) => true,
+            Self::Refused(_) => false,
+        }
+    }
+}
