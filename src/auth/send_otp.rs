@@ -101,6 +101,7 @@ pub async fn send(desk: &Desk, call: &Call, wish: &Wish) -> Result<Sent, Reject>
             "Codes are not sent to numbers of this country.",
         ));
     }
+    refuse_by_kind(spec, phone)?;
     let proven = guard::proven(desk, call, wish)?;
     // First of all a place for the message: what is stored below can then always be sent.
     let permit = desk.parts.outbox.reserve().inspect_err(|_| {
@@ -121,6 +122,18 @@ pub async fn send(desk: &Desk, call: &Call, wish: &Wish) -> Result<Sent, Reject>
         desk.parts.metrics.otp_send(Send::Sent);
     }
     Ok(sent)
+}
+
+/// Refuses numbers that receive no messages, or cost whoever writes to them.
+fn refuse_by_kind(spec: &Spec, phone: &Phone) -> Result<(), Reject> {
+    let kind = phone.kind();
+    let Some(kind) = kind.filter(|kind| spec.refused_kinds.contains(kind)) else {
+        return Ok(());
+    };
+    let message = format!("is a number of a kind that codes are not sent to: {kind}");
+    let detail = format!("Codes are not sent to numbers of this kind: {kind}.");
+    let errors = json!([{ "field": "mobile_number", "message": message }]);
+    Err(Reject::new(reject::Code::ValidationFailed, detail).with("errors", errors))
 }
 
 fn read(mut fields: Fields, spec: &Spec) -> Result<Wish, Wrong> {

@@ -8,7 +8,7 @@ use crate::{
     clock::Timestamp,
     domain::{
         otp::{self, Code},
-        phone::{CallingCode, Phone},
+        phone::{CallingCode, Kind, Phone},
         quota::Limit,
         session,
     },
@@ -29,6 +29,8 @@ pub struct Spec {
     pub default_country: CallingCode,
     /// Countries whose numbers are sent to.
     pub countries: Countries,
+    /// Kinds of numbers that are not sent to.
+    pub refused_kinds: Vec<Kind>,
     /// How codes and challenges behave.
     pub otp: otp::Policy,
     /// How many codes are sent at most.

@@ -19,7 +19,7 @@ use crate::{
     },
     domain::{
         otp::{self, Length},
-        phone::CallingCode,
+        phone::{CallingCode, Kind},
         quota::{Limit, Per, Quota},
         session,
     },
@@ -74,6 +74,7 @@ pub fn login(
         aliases: aliases.collect(),
         default_country: otp.default_country,
         countries: otp.countries,
+        refused_kinds: otp.refused_kinds,
         otp: otp.policy,
         limits: otp.limits,
         guard: otp.guard,
@@ -123,6 +124,7 @@ struct Otp {
     resend_in: Duration,
     default_country: CallingCode,
     countries: Countries,
+    refused_kinds: Vec<Kind>,
     test_numbers: Vec<auth::TestNumber>,
 }
 
@@ -136,6 +138,10 @@ fn otp(section: &Section<'_>) -> Result<Otp, Reported> {
     let resend_in = section.read_within("resend_in", r#""30s""#, Duration::ZERO..=MINUTE * 60);
     let default_country = section.read("default_country", r#""+1""#);
     let countries: Result<CountryList, _> = section.read("countries", "[]");
+    let refused_kinds = section.read(
+        "refuse_types",
+        r#"["premium_rate", "shared_cost", "toll_free", "pager", "uan", "voicemail"]"#,
+    );
     let guard = guard(section);
     let length = policy
         .as_ref()
@@ -152,6 +158,7 @@ fn otp(section: &Section<'_>) -> Result<Otp, Reported> {
         guard: guard?,
         resend_in: resend_in?.max(resend_after),
         countries: countries?.with(default_country),
+        refused_kinds: refused_kinds?,
         default_country,
         test_numbers: test_numbers?,
     })
@@ -227,6 +234,15 @@ impl Value for Length {
 
 impl Text for CallingCode {
     const EXPECTED: &'static str = "the calling code of a country such as \"+1\" or \"+44\"";
+
+    fn parse(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+}
+
+impl Text for Kind {
+    const EXPECTED: &'static str = "a kind of number: \"fixed_line\", \"mobile\", \"toll_free\", \
+        \"premium_rate\", \"shared_cost\", \"voip\", \"personal\", \"pager\", \"uan\" or \"voicemail\"";
 
     fn parse(text: &str) -> Option<Self> {
         text.parse().ok()

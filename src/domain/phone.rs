@@ -5,9 +5,13 @@
 //! former agreed on all of 10,119 inputs, the latter differed on 489 and turned some valid numbers
 //! into other people's (`+37410123456` read in the US became `+3740123456`).
 
+mod kind;
+
 use std::{fmt, str::FromStr};
 
 use rlibphonenumber::{NumberLengthType, PHONE_NUMBER_UTIL, PhoneNumberFormat};
+
+pub use self::kind::Kind;
 
 /// A possible phone number in E.164 form. `Debug` shows it masked; the full number is
 /// [`Phone::as_e164`], to be used only towards its owner and the apps.
@@ -91,6 +95,12 @@ impl Phone {
         self.calling_code
     }
 
+    /// What kind of number it is, if its digits tell.
+    pub fn kind(&self) -> Option<Kind> {
+        let number = PHONE_NUMBER_UTIL.parse(&self.e164, None).ok()?;
+        Kind::of(PHONE_NUMBER_UTIL.get_number_type(&number))
+    }
+
     /// Country code and the last two digits, for people and logs: `+1********01`.
     pub fn masked(&self) -> String {
         let country = self.calling_code.to_string();
@@ -148,6 +158,28 @@ mod tests {
 
     fn e164(text: &str, default: CallingCode) -> Result<String, InvalidPhone> {
         Phone::parse(text, default).map(|phone| phone.as_e164().to_owned())
+    }
+
+    #[test]
+    fn some_numbers_tell_what_they_are() {
+        for (text, kind) in [
+            ("+19002345678", Some(Kind::PremiumRate)),
+            ("+18002345678", Some(Kind::TollFree)),
+            ("+447400123456", Some(Kind::Mobile)),
+            ("+442070313000", Some(Kind::FixedLine)),
+            ("+449012345678", Some(Kind::PremiumRate)),
+            ("+445612345678", Some(Kind::Voip)),
+            ("+447640123456", Some(Kind::Pager)),
+            ("+445512345678", Some(Kind::Uan)),
+            // Nobody can tell.
+            ("+16502530000", None),
+        ] {
+            let phone = Phone::parse(text, UK).expect("a number");
+            assert_eq!(phone.kind(), kind, "{text}");
+        }
+        for kind in Kind::ALL {
+            assert_eq!(kind.as_str().parse(), Ok(kind));
+        }
     }
 
     #[test]

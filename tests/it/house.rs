@@ -62,7 +62,7 @@ const KNOWLEDGE: &[Privilege] = &[
     },
     Privilege {
         words: &["rlibphonenumber"],
-        places: &["src/domain/phone.rs"],
+        places: &["src/domain/phone.rs", "src/domain/phone/kind.rs"],
         why: "only domain/phone knows the numbering plans",
     },
     Privilege {

@@ -39,6 +39,16 @@ async fn only_the_exact_paths_lead_somewhere() {
 }
 
 #[tokio::test]
+async fn a_number_of_a_refused_kind_is_told_so_and_sent_nothing() {
+    let stage = Stage::new().await;
+    let answer = stage.send("+1 900 234 5678").await;
+    assert_eq!(answer.wrong_fields(), ["mobile_number"]);
+    let message = "is a number of a kind that codes are not sent to: premium_rate";
+    assert_eq!(answer.json()["errors"][0]["message"], message);
+    assert!(stage.messages().await.is_empty());
+}
+
+#[tokio::test]
 async fn a_wrong_method_learns_the_right_ones() {
     let stage = Stage::new().await;
     for (path, allow) in [

@@ -20,7 +20,7 @@ use crate::{
     clock::{Clock, Timestamp},
     domain::{
         otp::{self, Code, Length},
-        phone::Phone,
+        phone::{Kind, Phone},
         quota::{Limit, Per, Quota},
         session,
     },
@@ -86,6 +86,7 @@ pub fn spec() -> Spec {
         aliases: vec!["/api/v1/auth".to_owned()],
         default_country: "+1".parse().unwrap(),
         countries: Countries::Only(vec!["+1".parse().unwrap(), "+44".parse().unwrap()]),
+        refused_kinds: vec![Kind::PremiumRate],
         otp: otp::Policy {
             length: Length::new(6).unwrap(),
             ttl: Duration::from_mins(5),

@@ -395,10 +395,16 @@ fn a_careful_gateway_needs_no_advice_but_a_way_to_send() {
 }
 
 #[test]
-fn the_networks_of_the_guard_say_which_of_them_is_wrong() {
+fn the_kinds_and_networks_of_the_guard_say_which_of_them_is_wrong() {
     check(
         "otp.guard.exempt = ['10.0.0.0/8', 'here']",
         "gateway.toml:1:35: otp.guard.exempt[1]: expected an address or a network such as \
          \"10.0.0.0/8\", found \"here\"",
+    );
+    check(
+        "otp.refuse_types = ['landline']",
+        "gateway.toml:1:21: otp.refuse_types[0]: expected a kind of number: \"fixed_line\", \
+         \"mobile\", \"toll_free\", \"premium_rate\", \"shared_cost\", \"voip\", \"personal\", \
+         \"pager\", \"uan\" or \"voicemail\", found \"landline\"",
     );
 }

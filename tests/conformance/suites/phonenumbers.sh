@@ -7,7 +7,7 @@ install() {
 
 behind() {
     open_route_to demo:
-    printf '[otp]\ncountries = "*"\nguard.mode = "off"\nlimits = ["1000000/1h per ip"]\n' >>"$STAGE/behind.toml"
+    printf '[otp]\ncountries = "*"\nrefuse_types = []\nguard.mode = "off"\nlimits = ["1000000/1h per ip"]\n' >>"$STAGE/behind.toml"
 }
 
 judge() {
