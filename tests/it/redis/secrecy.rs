@@ -15,15 +15,16 @@ async fn nothing_that_is_kept_names_anybody() {
         let url = format!("redis://{}", redis.address());
         let kind = format!("tokens.subject = \"{subject}\"");
         let limits = "otp.limits = [\"9/30m per phone\", \"9/1h per ip\", \"9/1h per country\"]";
-        let stage = open(&url, PATIENCE / 2, &[&kind, limits]).await;
+        let guard = "otp.guard.mode = \"observe\"";
+        let stage = open(&url, PATIENCE / 2, &[&kind, limits, guard]).await;
         let (tokens, code) = live(&stage).await;
         let claims = jwt::claims(&tokens.access);
         let sub = claims["sub"].as_str().expect("a subject");
         assert_eq!(sub == PHONE, subject == "phone");
 
         let kept = everything_in(&redis);
-        // A code, sessions, revoked ones, three windows, and whose all this is.
-        assert!(kept.len() >= 7, "{}", kept.len());
+        // A code, sessions, revoked ones, three windows, four meters, and whose all this is.
+        assert!(kept.len() >= 11, "{}", kept.len());
         let national = PHONE.trim_start_matches("+1");
         let signature = tokens.refresh.rsplit('.').next().expect("a signature");
         for secret in [national, sub, signature] {

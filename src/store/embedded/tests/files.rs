@@ -15,7 +15,11 @@ use crate::{
     secret::SecretId,
     store::{
         Backend, OpenError, Revoke, Store,
-        contract::{ANN, BEGINNING, BOB, NAMES, SESSION},
+        contract::{
+            ANN, BEGINNING, BOB, NAMES, SESSION, whoever_answers_nothing_is_suspected_in_the_end,
+        },
+        embedded::tables::METERS,
+        transfer::{Entry, Source, Stamp},
     },
 };
 
@@ -200,6 +204,34 @@ async fn a_file_of_another_format_is_refused() {
         matches!(refusal, OpenError::Format { found: 1, .. }),
         "{refusal:?}"
     );
+}
+
+#[tokio::test]
+async fn a_file_of_a_gateway_that_guarded_nothing_is_copied_and_worked_on() {
+    let home = tempdir().unwrap();
+    let path = home.path().join("store.redb");
+    written(&path).await;
+    edit(&path, |transaction| {
+        assert!(transaction.delete_table(METERS).unwrap());
+    });
+    let (spec, clock) = (
+        spec(Backend::Embedded(path.clone())),
+        Clock::manual(BEGINNING),
+    );
+    let source = Source::open(&spec, NAMES, clock, Stamp(1)).await;
+    let mut source = source.unwrap();
+    let mut entries = Vec::new();
+    while let Some(batch) = source.next().await.unwrap() {
+        entries.extend(batch.entries);
+    }
+    assert!(
+        matches!(entries.as_slice(), [Entry::Account { .. }]),
+        "{entries:?}"
+    );
+    drop(source);
+    let stage = stage_at(&path).await;
+    assert_eq!(stage.sessions(ANN).await.len(), 1);
+    whoever_answers_nothing_is_suspected_in_the_end(stage).await;
 }
 
 #[tokio::test]
