@@ -30,6 +30,10 @@ pub struct Connection {
 #[derive(Default)]
 pub struct Resting(RefCell<Vec<Connection>>);
 
+/// Bytes of an answer that may wait here for a client that does not read, and so the longest head.
+/// Without a bound of ours hyper would hold six times as much.
+const MAX_BUFFER: usize = 64 << 10;
+
 /// Begins to speak HTTP/1.1 over `stream`, which counts as `open` for as long as it is.
 pub async fn open(
     stream: Dialled,
@@ -37,7 +41,8 @@ pub async fn open(
     timer: &Timer,
 ) -> Result<Connection, Error> {
     let alarm = timer.alarm();
-    let (sender, connection) = http1::handshake(TokioIo::new(stream))
+    let (sender, connection) = builder()
+        .handshake(TokioIo::new(stream))
         .await
         .map_err(Error::Exchange)?;
     let watched = alarm.clone();
@@ -52,7 +57,8 @@ pub async fn open(
 /// connection's bytes are handed over.
 pub async fn open_to_switch(stream: Dialled, timer: &Timer) -> Result<Connection, Error> {
     let alarm = timer.alarm();
-    let (sender, connection) = http1::handshake(TokioIo::new(stream))
+    let (sender, connection) = builder()
+        .handshake(TokioIo::new(stream))
         .await
         .map_err(Error::Exchange)?;
     drop(spawn_local(drive(
@@ -60,6 +66,12 @@ pub async fn open_to_switch(stream: Dialled, timer: &Timer) -> Result<Connection
         alarm.clone(),
     )));
     Ok(Connection { sender, alarm })
+}
+
+fn builder() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder.max_buf_size(MAX_BUFFER);
+    builder
 }
 
 /// Ends when the connection's sender is dropped, when the app hangs up, or when the alarm is due.

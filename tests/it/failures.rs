@@ -255,3 +255,16 @@ async fn every_answer_of_the_gateway_says_that_it_is_one() {
     let passed = stage.get("/get").send().await;
     assert!(!passed.headers.contains_key("proxy-status"), "{passed:?}");
 }
+
+#[tokio::test]
+async fn an_app_whose_head_does_not_end_is_given_up() {
+    for (bytes, status) in [(48 << 10, "200 OK"), (200 << 10, "502 Bad Gateway")] {
+        let (_stage, mut client, mut server) = underway(&[OPEN], GET).await;
+        let long = "x".repeat(bytes);
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Long: {long}\r\n\r\n");
+        // Whoever has heard enough does not wait for the rest.
+        let _heard = server.try_send(head).await;
+        let (line, _headers) = client.head().await;
+        assert_eq!(line, format!("HTTP/1.1 {status}"), "{bytes}");
+    }
+}
