@@ -95,7 +95,7 @@ impl Fleet {
              server.data_dir = \"{dir}/data-{number}\"\ntokens.keys = \"{dir}/keys\"\n\
              tokens.issuer = \"https://login.test\"\n\
              store.url = \"redis://{redis}\"\nstore.deadline = \"10s\"\n\
-             otp.limits = [\"10000/1h per phone\"]\n\
+             otp.limits = [\"10000/1h per phone\"]\notp.guard.mode = \"off\"\n\
              upstreams.app.servers = \"http://{app}\"\n{settings}\n[[routes]]\npath = \"/\"\n",
             dir = self.dir.path().display(),
             redis = self.redis.address(),

@@ -130,7 +130,7 @@ impl Fleet {
              server.listen = \"127.0.0.1:0\"\nserver.workers = 2\nserver.access_log = false\n\
              server.secret = \"what every gateway of this fleet knows\"\n{BEHIND_A_PROXY}\n\
              admin.listen = \"off\"\nlog.level = \"warn\"\n\
-             otp.limits = {limits:?}\notp.max_failures = 100\n\
+             otp.limits = {limits:?}\notp.guard.mode = \"off\"\notp.max_failures = 100\n\
              tokens.issuer = \"https://login.test\"\ntokens.refresh_grace = \"{}s\"\n\
              [upstreams.app]\nservers = [\"http://{app}\"]\n[[routes]]\npath = \"/\"\n",
             redis.address(),
