@@ -63,8 +63,9 @@ pub struct Progress {
 /// How long leaving may take: a few bytes to somebody who has been silent for long.
 const LEAVE: Duration = Duration::from_secs(1);
 
-/// How long a connection is kept ready for its next request: most come in bursts.
-const READY: Duration = Duration::from_secs(1);
+/// How long a connection is kept ready for its next request: most come in bursts. For longer would
+/// mean that a crowd of newcomers holds all at once what each needs for a moment.
+const READY: Duration = Duration::from_millis(200);
 
 /// How many times the pause between two pieces a client may take for one piece of an answer. One
 /// can be tens of kilobytes, of which a slow client takes little by little; a socket shows that, the
