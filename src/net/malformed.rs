@@ -13,6 +13,8 @@ pub enum Malformed {
     SeveralLengths,
     /// A line of it ends as no line does (RFC 9112 §2.2).
     BareLineFeed,
+    /// Its target holds a fragment, which no client sends (RFC 9112 §3.2).
+    Fragment,
     /// It has more header fields than it may.
     TooManyFields,
 }
@@ -30,6 +32,9 @@ impl From<Malformed> for Reject {
             ),
             Malformed::BareLineFeed => {
                 Self::new(Code::MalformedRequest, "Lines end with CR and LF.")
+            }
+            Malformed::Fragment => {
+                Self::new(Code::InvalidRequestTarget, "The target holds a fragment.")
             }
             Malformed::TooManyFields => Self::new(
                 Code::HeadersTooLarge,

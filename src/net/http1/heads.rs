@@ -45,6 +45,7 @@ struct Head {
     length: u64,
     is_coded: bool,
     has_bare_lf: bool,
+    has_fragment: bool,
 }
 
 /// What is kept of a line: more than the longest name we look for and a number.
@@ -62,6 +63,7 @@ impl Heads {
                 length: 0,
                 is_coded: false,
                 has_bare_lf: false,
+                has_fragment: false,
             },
         }
     }
@@ -119,8 +121,12 @@ impl Heads {
         bytes: &'a [u8],
         ended: &mut impl FnMut(Option<Malformed>),
     ) -> &'a [u8] {
-        let Some((piece, rest)) = memchr(b'\n', bytes).and_then(|at| bytes.split_at_checked(at))
-        else {
+        let line = memchr(b'\n', bytes).and_then(|at| bytes.split_at_checked(at));
+        if self.at == At::Target {
+            let (piece, _) = line.unwrap_or((bytes, &[]));
+            self.head.has_fragment |= memchr(b'#', piece).is_some();
+        }
+        let Some((piece, rest)) = line else {
             self.keep(bytes);
             return &[];
         };
@@ -198,7 +204,10 @@ impl Head {
     }
 
     const fn flaw(&self) -> Option<Malformed> {
-        if self.is_coded && self.lengths > 0 {
+        // The parser drops it without a word, and with it whatever another reader sees behind it.
+        if self.has_fragment {
+            Some(Malformed::Fragment)
+        } else if self.is_coded && self.lengths > 0 {
             Some(Malformed::TwoFramings)
         } else if self.lengths > 1 {
             Some(Malformed::SeveralLengths)

@@ -48,6 +48,19 @@ fn two_lengths_are_odd_even_when_they_agree() {
 }
 
 #[test]
+fn a_fragment_is_odd_and_a_number_sign_elsewhere_is_not() {
+    let long = "a".repeat(2 * KEPT);
+    for target in ["/#", "/a#b?c", &format!("/{long}#b")] {
+        let text = format!("GET {target} HTTP/1.1\r\nHost: h\r\n\r\n");
+        let (first, second) = text.as_bytes().split_at(text.len() / 2);
+        assert_eq!(seen(text.as_bytes()).0, [Some(Malformed::Fragment)]);
+        assert_eq!(seen_in([first, second]).0, [Some(Malformed::Fragment)]);
+    }
+    let text = b"POST /%23 HTTP/1.1\r\nX: #\r\nContent-Length: 1\r\n\r\n#GET / HTTP/1.1\r\n\r\n";
+    assert_eq!(seen(text).0, [None, None]);
+}
+
+#[test]
 fn a_line_that_ends_without_a_carriage_return_is_odd() {
     for text in [
         "GET / HTTP/1.1\nHost: h\r\n\r\n",
