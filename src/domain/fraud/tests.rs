@@ -261,6 +261,16 @@ enum Step {
     Wait(u32),
 }
 
+impl Step {
+    fn take(self, places: &mut [Place], now: &mut Timestamp) {
+        match self {
+            Self::Ask(bits) => drop(admit(places, Shown::Proof(Bits(bits)), *now)),
+            Self::Verify => verify(places, *now),
+            Self::Wait(millis) => *now = *now + Duration::from_millis(u64::from(millis)),
+        }
+    }
+}
+
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         3 => (0_u8..24).prop_map(Step::Ask),
@@ -276,11 +286,7 @@ proptest! {
         let mut places = strangers();
         let mut now = START;
         for step in steps {
-            match step {
-                Step::Ask(bits) => drop(admit(&mut places, Shown::Proof(Bits(bits)), now)),
-                Step::Verify => verify(&mut places, now),
-                Step::Wait(millis) => now = now + Duration::from_millis(u64::from(millis)),
-            }
+            step.take(&mut places, &mut now);
             for Place { level, meter } in &places {
                 for count in [meter.debt, meter.sent, meter.verified, meter.recent, meter.strikes] {
                     prop_assert!(count.is_finite() && count >= 0.0, "{level:?} {meter:?}");
@@ -295,11 +301,7 @@ proptest! {
         let mut places = strangers();
         let mut now = START;
         for step in steps {
-            match step {
-                Step::Ask(bits) => drop(admit(&mut places, Shown::Proof(Bits(bits)), now)),
-                Step::Verify => verify(&mut places, now),
-                Step::Wait(millis) => now = now + Duration::from_millis(u64::from(millis)),
-            }
+            step.take(&mut places, &mut now);
         }
         let with = |bits| admit(&mut places.clone(), Shown::Proof(Bits(bits)), now).is_admitted();
         prop_assert!(with(bits) <= with(bits + 1));
@@ -311,11 +313,7 @@ proptest! {
         let mut places = strangers();
         let mut now = START;
         for step in steps {
-            match step {
-                Step::Ask(bits) => drop(admit(&mut places, Shown::Proof(Bits(bits)), now)),
-                Step::Verify => verify(&mut places, now),
-                Step::Wait(millis) => now = now + Duration::from_millis(u64::from(millis)),
-            }
+            step.take(&mut places, &mut now);
         }
         for Place { meter, .. } in places {
             prop_assert_eq!(Meter::from_numbers(meter.to_numbers()), Some(meter));
