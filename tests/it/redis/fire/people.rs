@@ -41,6 +41,8 @@ pub struct Person {
     chronicle: Chronicle,
     chance: StdRng,
     pace: Interval,
+    /// Whether they take their time and end no session, so that at any moment somebody has one.
+    stays: bool,
     /// The last code they got.
     code: Option<String>,
     /// The session they use.
@@ -56,6 +58,9 @@ struct Login {
     /// A refresh token that was used, and when.
     used: Option<(String, Instant)>,
 }
+
+/// How many people stay logged in.
+const STAYING: u64 = 4;
 
 /// How long somebody waits for a message before they do something else.
 const MESSAGE: Duration = Duration::from_secs(1);
@@ -82,13 +87,16 @@ impl Doors {
 
 impl Person {
     pub fn new(number: u64, addresses: u64, doors: Doors, chronicle: Chronicle) -> Self {
+        let stays = number < STAYING;
+        let pace = Duration::from_millis(if stays { 150 } else { 10 });
         Self {
             phone: format!("+1415557{number:04}"),
             address: format!("203.0.113.{}", number % addresses),
             doors,
             chronicle,
             chance: StdRng::seed_from_u64(number),
-            pace: interval(Duration::from_millis(10)),
+            pace: interval(pace),
+            stays,
             code: None,
             login: None,
             worthless: Vec::new(),
@@ -105,9 +113,10 @@ impl Person {
                 (_, false) => self.log_in().await,
                 (0..=5, true) => self.visit().await,
                 (6..=8, true) => self.refresh().await,
-                (9, true) => self.use_an_old_token().await,
-                (10, true) => self.log_out().await,
-                (_, true) => self.ask_for_a_code().await,
+                (9, true) if !self.stays => self.use_an_old_token().await,
+                (10, true) if !self.stays => self.log_out().await,
+                (11, true) => self.ask_for_a_code().await,
+                (_, true) => {}
             }
         }
     }
