@@ -25,6 +25,7 @@ pub mod timer;
 pub mod warden;
 
 pub mod bearer;
+pub mod client;
 pub mod cookies;
 pub mod fields;
 pub mod forwarded;

@@ -4,6 +4,8 @@ use std::{fmt, time::Duration};
 
 use http::StatusCode;
 
+use crate::net::client::Why;
+
 /// A message that no provider has taken for certain.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{class}: {cause}")]
@@ -47,12 +49,8 @@ pub enum Cause {
     },
     /// It said yes in words that are not its own: somebody else may have answered in its place.
     Unreadable(StatusCode),
-    /// No connection could be made.
-    NoConnection(String),
-    /// The connection broke.
-    Broken(String),
-    /// There was no answer in time.
-    Deadline,
+    /// There was no answer.
+    Unanswered(Why),
     /// There is nothing to sign requests with.
     NoCredentials(String),
     /// It does not carry messages of this kind.
@@ -166,9 +164,7 @@ impl fmt::Display for Cause {
             Self::Unreadable(status) => {
                 write!(f, "status {}, but not in its words", status.as_u16())
             }
-            Self::NoConnection(why) => write!(f, "no connection: {why}"),
-            Self::Broken(why) => write!(f, "the connection broke: {why}"),
-            Self::Deadline => f.write_str("no answer in time"),
+            Self::Unanswered(why) => why.fmt(f),
             Self::NoCredentials(why) => write!(f, "no credentials: {why}"),
             Self::WrongChannel => f.write_str("it does not carry messages of this kind"),
             Self::Unsendable => f.write_str("the request cannot be written"),

@@ -99,11 +99,11 @@ const DEEDS: &[Privilege] = &[
         words: &["TcpStream::connect", "hyper::client", "legacy::Client"],
         places: &[
             "src/net/dial.rs",
+            "src/net/client.rs",
             "src/proxy/",
             "src/store/redis/link/dial.rs",
-            "src/sms/http.rs",
         ],
-        why: "net opens connections to apps for proxy, the store those to its servers, sms to providers",
+        why: "net opens connections to apps for proxy and to whomever the gateway asks, the store those to its servers",
     },
     Privilege {
         words: &["SystemTime::now"],

@@ -139,7 +139,7 @@ pub async fn answer(
 ) -> Result<String, Lacking> {
     let failed = |why: &dyn std::fmt::Display| Lacking(format!("{who} lends none: {why}"));
     let reply = client.send(request).await;
-    let reply = reply.map_err(|failure| failed(&failure.cause))?;
+    let reply = reply.map_err(|failure| failed(&failure.why))?;
     if !reply.status.is_success() {
         return Err(failed(&reply.cause(None)));
     }
