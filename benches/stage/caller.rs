@@ -5,8 +5,8 @@ use std::{num::NonZeroU32, sync::LazyLock, time::Duration};
 use otp_gateway::{
     Master, Secret, SessionId, Store,
     verbs::{
-        AccountKey, Answer, Bucket, ChallengeId, Charge, ClientKey, Credit, Length, Login, Nonce,
-        OtpPolicy, Quota, SessionPolicy, Start, Tag,
+        AccountKey, Answer, Bucket, ChallengeId, Charge, ClientKey, Credit, Goes, Length, Login,
+        MessageId, Nonce, OtpPolicy, Parcel, Quota, SessionPolicy, Start, Tag,
     },
 };
 
@@ -41,6 +41,7 @@ impl Caller {
             charges,
             Credit::unguarded(),
             otp(),
+            self.parcel(),
         );
         sent.await.expect("it is stored");
     }
@@ -48,7 +49,7 @@ impl Caller {
     /// Answers it.
     pub async fn answer(self, store: &Store) {
         let answer = Answer {
-            challenge: Some(self.start().id),
+            challenge: Some(self.start().id.beside(self.account())),
             client: self.start().client,
             tags: vec![self.start().tag],
         };
@@ -95,6 +96,16 @@ impl Caller {
     /// The one session.
     pub fn session(self) -> SessionId {
         SessionId::new(self.key(4))
+    }
+
+    /// The message, with as much inside as a phone number and a language take.
+    fn parcel(self) -> Parcel {
+        Parcel {
+            message: MessageId::new(self.key(8)),
+            sealed: vec![8; 64],
+            goes: Goes::Out,
+            once: None,
+        }
     }
 
     fn start(self) -> Start {

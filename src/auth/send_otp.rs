@@ -18,6 +18,7 @@ use crate::{
         wire::{self, Fields, Reply, Wrong},
     },
     domain::{
+        delivery::{Goes, Parcel},
         otp::{self, ChallengeId, Code, Nonce},
         phone::{CallingCode, Phone},
     },
@@ -189,7 +190,13 @@ async fn start(
     let charges = derive::charges(masters, &spec.limits, phone, account, &call.client);
     let store = &desk.parts.store;
     let credit = guard::credit(desk, call, phone, proven);
-    let sending = store.start_challenge(account, start, charges, credit, spec.otp);
+    let parcel = Parcel {
+        message: MessageId::new(chance::bytes()?),
+        sealed: Vec::new(),
+        goes: Goes::Nowhere,
+        once: None,
+    };
+    let sending = store.start_challenge(account, start, charges, credit, spec.otp, parcel);
     match sending.await? {
         Sending::Started(started) => Ok(started),
         Sending::Despite(started, alarm) => {
@@ -198,6 +205,10 @@ async fn start(
         }
         Sending::Limited { charge, wait } => Err(limited(desk, call, phone, charge, wait)),
         Sending::Suspected(alarm) => Err(guard::refuse(desk, call, phone, alarm, proven)),
+        Sending::Repeated(_) | Sending::Reused => Err(Reject::new(
+            reject::Code::Internal,
+            "A request without a name was taken for another one.",
+        )),
     }
 }
 

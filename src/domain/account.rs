@@ -16,7 +16,9 @@ use crate::{
     },
 };
 
-/// Stands for one subject in the store; tells nothing about it.
+/// Stands for one subject in the store; tells nothing about it. Its first byte says where all that is its
+/// lies: other names begin with it too, of buckets, challenges and requests, so that a store on several
+/// servers finds them beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AccountKey(pub [u8; 16]);
 

@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod cors;
+pub mod delivery;
 pub mod fraud;
 pub mod otp;
 pub mod phone;

@@ -15,7 +15,10 @@ pub use self::code::{Code, Length, Nonce, Tag};
 
 use crate::{
     clock::Timestamp,
-    domain::session::{Id, InvalidId},
+    domain::{
+        account::AccountKey,
+        session::{Id, InvalidId},
+    },
     secret::SecretId,
 };
 
@@ -116,7 +119,7 @@ pub struct Start {
 }
 
 /// What a send led to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Started {
     /// The caller's challenge: a new one, or the one it had.
     pub id: ChallengeId,
@@ -172,6 +175,21 @@ impl ChallengeId {
     /// The bits, for a store to keep.
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0.0
+    }
+
+    /// The same under a name that begins as that of `account` does, so that a store on several servers
+    /// finds by it alone what is kept of it.
+    #[must_use]
+    pub const fn beside(mut self, account: AccountKey) -> Self {
+        let ([mine, ..], [its, ..]) = (&mut self.0.0, account.0);
+        *mine = its;
+        self
+    }
+
+    /// Whether both are found on the same server.
+    const fn is_beside(&self, other: &Self) -> bool {
+        let ([mine, ..], [its, ..]) = (self.0.0, other.0.0);
+        mine == its
     }
 }
 
@@ -246,10 +264,10 @@ impl Record {
             }
         };
         live.sent_at = now;
-        let own = live
-            .challenges
-            .iter()
-            .find(|c| c.client == start.client && c.wrong < policy.max_attempts);
+        // One of an earlier gateway may lie elsewhere: what would be kept of it would not be found.
+        let own = live.challenges.iter().find(|c| {
+            c.client == start.client && c.wrong < policy.max_attempts && c.id.is_beside(&start.id)
+        });
         let id = own.map_or(start.id, |challenge| challenge.id);
         if own.is_none() {
             if live.challenges.len() == MAX_CHALLENGES {
@@ -294,6 +312,12 @@ impl Record {
             Judgement::Wrong { .. } => self.live = Some(live),
         }
         judgement
+    }
+
+    /// All challenges on the live code.
+    pub fn challenges(&self) -> Vec<ChallengeId> {
+        let challenges = self.live.iter().flat_map(|live| &live.challenges);
+        challenges.map(|challenge| challenge.id).collect()
     }
 
     /// When nothing in this record means anything any more, so that it may be dropped.

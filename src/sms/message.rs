@@ -3,7 +3,8 @@
 use std::{fmt, str::FromStr, time::Duration};
 
 use super::wording::Locale;
-use crate::domain::{otp::Code, phone::Phone, session::Id};
+pub use crate::domain::delivery::MessageId;
+use crate::domain::{otp::Code, phone::Phone};
 
 /// One message to be sent.
 #[derive(Clone)]
@@ -24,10 +25,6 @@ pub struct Message {
     pub valid_for: Duration,
 }
 
-/// Names one message and tells nothing about it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct MessageId(Id);
-
 /// The way on which a message travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Channel {
@@ -43,19 +40,6 @@ pub enum Channel {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be sms, whatsapp or voice")]
 pub struct InvalidChannel;
-
-impl MessageId {
-    /// From 128 random bits.
-    pub const fn new(random: [u8; 16]) -> Self {
-        Self(Id(random))
-    }
-}
-
-impl fmt::Display for MessageId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "msg_{}", self.0)
-    }
-}
 
 impl Channel {
     /// Its name, in requests and in the configuration.

@@ -30,8 +30,9 @@ use crate::{
     clock::Clock,
     domain::{
         account::AccountKey,
+        delivery::{Delivery, MessageId, Parcel, Turn, Turned},
         fraud::{Alarm, Credit, Debtor},
-        otp,
+        otp::{self, ChallengeId},
         quota::Charge,
         session::{self, Session, SessionId},
     },
@@ -99,6 +100,10 @@ pub enum Sending {
     /// The limits admitted it, but a place on whose credit it would be sent is suspected of more than
     /// was shown; nothing was taken or counted.
     Suspected(Alarm),
+    /// The same request came before, and this is what it led to; nothing was taken, counted or queued.
+    Repeated(otp::Started),
+    /// Another request came before under the same name; nothing was taken, counted or queued.
+    Reused,
 }
 
 /// What became of units that were to be taken.
@@ -144,16 +149,20 @@ impl Store {
         }
     }
 
-    /// Takes one unit from every charge and sends on the credit of all debtors, or of none, and begins
-    /// or continues a challenge.
+    /// Takes one unit from every charge and sends on the credit of all debtors, or of none, begins or
+    /// continues a challenge, and queues its message in place of an earlier one of that challenge. The id of a
+    /// new challenge lies beside its account, whatever `start` says.
     pub async fn start_challenge(
         &self,
         account: AccountKey,
-        start: otp::Start,
+        mut start: otp::Start,
         charges: Vec<Charge>,
         credit: Credit,
         policy: otp::Policy,
+        mut parcel: Parcel,
     ) -> Result<Sending, Error> {
+        start.id = start.id.beside(account);
+        parcel.once = parcel.once.map(|once| once.beside(account));
         match self {
             Self::Embedded(store) => {
                 let verb = verbs::StartChallenge {
@@ -162,14 +171,47 @@ impl Store {
                     charges,
                     credit,
                     policy,
+                    parcel,
                 };
                 store.call(verb).await
             }
             Self::Redis(store) => {
                 store
-                    .start_challenge(account, start, charges, credit, policy)
+                    .start_challenge(account, start, charges, credit, policy, parcel)
                     .await
             }
+        }
+    }
+
+    /// Lets the last message of a challenge take a turn; `None` if nothing is kept of it. If there is no
+    /// answer the turn may have been taken. Any but [`Turn::Claim`] may then be told again. A claim that is
+    /// made again does no harm either, but comes too late if the first has succeeded: nobody sends the
+    /// message then, and when the lease is over it counts as sent.
+    pub async fn deliver(
+        &self,
+        challenge: ChallengeId,
+        turn: Turn,
+    ) -> Result<Option<Turned>, Error> {
+        match self {
+            Self::Embedded(store) => store.call(verbs::Deliver { challenge, turn }).await,
+            Self::Redis(store) => store.deliver(challenge, turn).await,
+        }
+    }
+
+    /// The last message of a challenge as it is now.
+    pub async fn delivery(&self, challenge: ChallengeId) -> Result<Option<Delivery>, Error> {
+        match self {
+            Self::Embedded(store) => store.call(verbs::GetDelivery { challenge }).await,
+            Self::Redis(store) => store.delivery(challenge).await,
+        }
+    }
+
+    /// Messages that somebody should look at, the oldest first and at most `limit`: that wait to be
+    /// sent, or of whose sender or receiver nothing was heard in time. To look is to claim.
+    pub async fn due(&self, limit: usize) -> Result<Vec<(ChallengeId, MessageId)>, Error> {
+        match self {
+            Self::Embedded(store) => store.call(verbs::ListDue { limit }).await,
+            Self::Redis(store) => store.due(limit).await,
         }
     }
 

@@ -48,7 +48,7 @@ impl Stage {
         let (start, charges) = (start(1, 1), charges.to_vec());
         let sent = self
             .store
-            .start_challenge(ANN, start, charges, credit, *OTP);
+            .start_challenge(ANN, start, charges, credit, *OTP, parcel());
         sent.await.unwrap()
     }
 
@@ -59,7 +59,9 @@ impl Stage {
             match self.send_on(debtors, shown, &[]).await {
                 Sending::Suspected(alarm) => return (sent, alarm),
                 Sending::Started(_) | Sending::Despite(..) => sent += 1,
-                limited @ Sending::Limited { .. } => panic!("{limited:?}"),
+                other @ (Sending::Limited { .. } | Sending::Repeated(_) | Sending::Reused) => {
+                    panic!("{other:?}")
+                }
             }
         }
     }
@@ -135,7 +137,10 @@ pub async fn what_is_only_watched_is_sent_and_told(stage: Stage) {
         match stage.send_on(&places, Shown::Everything, &[]).await {
             Sending::Started(_) => assert!(told.is_empty(), "{told:?}"),
             Sending::Despite(_, alarm) => told.push(alarm.suspicion),
-            other @ (Sending::Limited { .. } | Sending::Suspected(_)) => panic!("{other:?}"),
+            other @ (Sending::Limited { .. }
+            | Sending::Suspected(_)
+            | Sending::Repeated(_)
+            | Sending::Reused) => panic!("{other:?}"),
         }
     }
     assert!(matches!(told.first(), Some(Suspicion::Proof(_))));
@@ -201,7 +206,7 @@ pub async fn of_a_thousand_sends_at_once_a_handful_is_sent_on_credit(stage: Stag
                     shown: NO_PROOF,
                 };
                 let (account, start) = (account(n), start(n, n.into()));
-                let sending = store.start_challenge(account, start, vec![], credit, *OTP);
+                let sending = store.start_challenge(account, start, vec![], credit, *OTP, parcel());
                 sent += u32::from(is_sent(&sending.await?));
             }
             Ok(sent)

@@ -140,7 +140,7 @@ pub async fn of_a_hundred_sends_at_once_three_are_admitted(stage: Stage) {
         Box::pin(async move {
             let charges = vec![limit, charge(2, 1000, WINDOW)];
             store
-                .start_challenge(ANN, start, charges, UNGUARDED, *OTP)
+                .start_challenge(ANN, start, charges, UNGUARDED, *OTP, parcel())
                 .await
         })
     })
@@ -149,7 +149,11 @@ pub async fn of_a_hundred_sends_at_once_three_are_admitted(stage: Stage) {
         .iter()
         .filter_map(|sending| match sending {
             Sending::Started(started) => Some(started.nonce),
-            Sending::Despite(..) | Sending::Limited { .. } | Sending::Suspected(_) => None,
+            Sending::Despite(..)
+            | Sending::Limited { .. }
+            | Sending::Suspected(_)
+            | Sending::Repeated(_)
+            | Sending::Reused => None,
         })
         .collect();
     assert_eq!(nonces.len(), 3);

@@ -14,6 +14,7 @@ use crate::{
     clock::{Clock, Timestamp},
     domain::{
         account::AccountKey,
+        delivery::{Goes, MessageId, Parcel},
         fraud::{Alarm, Bits, Credit, Debtor, Level, MeterKey, Shown, Suspicion},
         otp::{self, Answer, ChallengeId, ClientKey, Length, Nonce, Start, Started, Tag},
         quota::{Bucket, Charge, Quota},
@@ -60,8 +61,10 @@ macro_rules! contract_in_turn {
         $crate::store::contract::rules! { contract_in_turn: $stage }
     };
     ($stage:path: $($rule:ident)*) => {
-        // In boxes, since all of them together do not fit onto a stack.
-        $(Box::pin($crate::store::contract::$rule($stage().await)).await;)*
+        $(
+            let stage = $stage().await;
+            $crate::store::contract::boxed($crate::store::contract::$rule, stage).await;
+        )*
     };
 }
 
@@ -191,6 +194,16 @@ pub fn start(client: u8, n: u64) -> Start {
     }
 }
 
+/// The message of a send, where it does not matter which.
+pub fn parcel() -> Parcel {
+    Parcel {
+        message: MessageId::new([9; 16]),
+        sealed: b"to somebody".to_vec(),
+        goes: Goes::Out,
+        once: None,
+    }
+}
+
 /// What opens session `id` under a right answer.
 pub fn login(id: SessionId) -> Login {
     Login {
@@ -237,7 +250,7 @@ impl Stage {
     pub async fn send(&self, account: AccountKey, start: Start) -> Started {
         let sent = self
             .store
-            .start_challenge(account, start, vec![], UNGUARDED, *OTP);
+            .start_challenge(account, start, vec![], UNGUARDED, *OTP, parcel());
         match sent.await {
             Ok(Sending::Started(started)) => started,
             other => panic!("{other:?}"),
@@ -249,7 +262,7 @@ impl Stage {
         let charges = charges.to_vec();
         let sent = self
             .store
-            .start_challenge(ANN, start(1, 1), charges, UNGUARDED, *OTP);
+            .start_challenge(ANN, start(1, 1), charges, UNGUARDED, *OTP, parcel());
         sent.await.unwrap()
     }
 
@@ -258,7 +271,10 @@ impl Stage {
         match self.send_within(charges).await {
             Sending::Started(_) => None,
             Sending::Limited { charge, wait } => Some((charge, self.now() + wait)),
-            other @ (Sending::Despite(..) | Sending::Suspected(_)) => panic!("{other:?}"),
+            other @ (Sending::Despite(..)
+            | Sending::Suspected(_)
+            | Sending::Repeated(_)
+            | Sending::Reused) => panic!("{other:?}"),
         }
     }
 
@@ -327,6 +343,11 @@ impl Stage {
         let mut view = self.store.revocations().view();
         view.is_revoked(id, self.now())
     }
+}
+
+/// One rule in a box that is made elsewhere, since all of them together do not fit onto a stack.
+pub fn boxed<F: Future>(rule: impl FnOnce(Stage) -> F, stage: Stage) -> std::pin::Pin<Box<F>> {
+    Box::pin(rule(stage))
 }
 
 /// Runs `n` futures at once and returns what they came to.

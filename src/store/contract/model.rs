@@ -152,16 +152,21 @@ impl Model {
                 shown,
             } => {
                 let charges = limits(whose, client, which);
-                let begun = made_by(secrets, start(client, self.asked));
+                let mut begun = made_by(secrets, start(client, self.asked));
+                begun.id = begun.id.beside(account(whose));
                 let credit = Credit {
                     debtors: debtors(whose, client, guarded),
                     shown,
                 };
                 let expected = self.send(whose, &begun, &charges, &credit, now);
-                let sent =
-                    stage
-                        .store
-                        .start_challenge(account(whose), begun, charges, credit, *OTP);
+                let sent = stage.store.start_challenge(
+                    account(whose),
+                    begun,
+                    charges,
+                    credit,
+                    *OTP,
+                    parcel(),
+                );
                 assert_eq!(sent.await.unwrap(), expected);
                 if let Sending::Started(started) | Sending::Despite(started, _) = expected {
                     self.sent.insert((whose, client), started);

@@ -273,7 +273,14 @@ impl Pair {
                     .both(|store| {
                         let (start, charges) = (start.clone(), charges.clone());
                         let credit = credit.clone();
-                        store.start_challenge(account(whose), start, charges, credit, rules.otp)
+                        store.start_challenge(
+                            account(whose),
+                            start,
+                            charges,
+                            credit,
+                            rules.otp,
+                            parcel(),
+                        )
                     })
                     .await;
                 if let Sending::Started(started) | Sending::Despite(started, _) = sending {

@@ -5,6 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
+use super::step::Outcome;
 use crate::observe::readings::{Kind, Reading};
 
 /// Counters since the store was opened, and gauges as of the last transaction.
@@ -15,6 +16,7 @@ pub struct Figures {
     failures: AtomicU64,
     rows: AtomicU64,
     file_bytes: AtomicU64,
+    pending: AtomicU64,
 }
 
 impl Figures {
@@ -51,6 +53,12 @@ impl Figures {
                 "Length of the file",
                 Self::file_bytes,
             ),
+            reading(
+                "sms_pending",
+                gauge,
+                "Messages that are to be sent, or of which news is awaited",
+                Self::pending,
+            ),
         ]
     }
 
@@ -79,11 +87,17 @@ impl Figures {
         self.file_bytes.load(Relaxed)
     }
 
-    /// Counts one transaction of so many verbs.
-    pub fn count(&self, verbs: u64, commits: u64, rows: u64, file_bytes: u64) {
+    /// Messages that are to be looked at, now or later.
+    pub fn pending(&self) -> u64 {
+        self.pending.load(Relaxed)
+    }
+
+    /// Counts one transaction of so many verbs, and what it has left in a file of that length.
+    pub fn count(&self, verbs: u64, outcome: &Outcome, file_bytes: u64) {
         self.verbs.fetch_add(verbs, Relaxed);
-        self.commits.fetch_add(commits, Relaxed);
-        self.rows.store(rows, Relaxed);
+        self.commits.fetch_add(outcome.changed.into(), Relaxed);
+        self.rows.store(outcome.rows, Relaxed);
+        self.pending.store(outcome.pending, Relaxed);
         self.file_bytes.store(file_bytes, Relaxed);
     }
 

@@ -8,7 +8,10 @@ use tokio::sync::oneshot;
 use super::{
     fault::Fault,
     step::Step,
-    verbs::{AnswerChallenge, End, ListSessions, Ready, Rotate, StartChallenge, Take, Verb},
+    verbs::{
+        AnswerChallenge, Deliver, End, GetDelivery, ListDue, ListSessions, Ready, Rotate,
+        StartChallenge, Take, Verb,
+    },
 };
 use crate::store::Error;
 
@@ -26,6 +29,9 @@ pub enum Message {
 pub enum Job {
     StartChallenge(Call<StartChallenge>),
     Take(Call<Take>),
+    Deliver(Call<Deliver>),
+    GetDelivery(Call<GetDelivery>),
+    ListDue(Call<ListDue>),
     AnswerChallenge(Call<AnswerChallenge>),
     Rotate(Call<Rotate>),
     End(Call<End>),
@@ -47,6 +53,9 @@ impl Job {
         match self {
             Self::StartChallenge(call) => call.is_awaited(),
             Self::Take(call) => call.is_awaited(),
+            Self::Deliver(call) => call.is_awaited(),
+            Self::GetDelivery(call) => call.is_awaited(),
+            Self::ListDue(call) => call.is_awaited(),
             Self::AnswerChallenge(call) => call.is_awaited(),
             Self::Rotate(call) => call.is_awaited(),
             Self::End(call) => call.is_awaited(),
@@ -60,6 +69,9 @@ impl Job {
         match self {
             Self::StartChallenge(call) => call.run(step),
             Self::Take(call) => call.run(step),
+            Self::Deliver(call) => call.run(step),
+            Self::GetDelivery(call) => call.run(step),
+            Self::ListDue(call) => call.run(step),
             Self::AnswerChallenge(call) => call.run(step),
             Self::Rotate(call) => call.run(step),
             Self::End(call) => call.run(step),
@@ -73,6 +85,9 @@ impl Job {
         match self {
             Self::StartChallenge(call) => call.answer(durable),
             Self::Take(call) => call.answer(durable),
+            Self::Deliver(call) => call.answer(durable),
+            Self::GetDelivery(call) => call.answer(durable),
+            Self::ListDue(call) => call.answer(durable),
             Self::AnswerChallenge(call) => call.answer(durable),
             Self::Rotate(call) => call.answer(durable),
             Self::End(call) => call.answer(durable),

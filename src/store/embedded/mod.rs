@@ -2,6 +2,7 @@
 
 pub mod verbs;
 
+mod deliveries;
 mod export;
 mod fault;
 mod figures;

@@ -17,7 +17,9 @@ use redb::{
     backends::{FileBackend, InMemoryBackend},
 };
 
-use super::tables::{ACCOUNTS, COPIED_BY, EVENTS, FORMAT, META, METERS, REVOKED, WINDOWS};
+use super::tables::{
+    ACCOUNTS, COPIED_BY, DELIVERIES, DUE, EVENTS, FORMAT, META, METERS, ONCE, REVOKED, WINDOWS,
+};
 use crate::{
     secret::SecretId,
     store::{Error, OpenError},
@@ -170,6 +172,9 @@ impl Place {
             transaction.open_table(WINDOWS)?;
             transaction.open_table(EVENTS)?;
             transaction.open_table(METERS)?;
+            transaction.open_table(DELIVERIES)?;
+            transaction.open_table(DUE)?;
+            transaction.open_table(ONCE)?;
             transaction.open_table(META)?.insert("format", FORMAT)?;
             transaction.commit()?;
             Ok(())

@@ -3,17 +3,21 @@
 use std::time::Duration;
 
 use redb::WriteTransaction;
+use serde::{Deserialize, Serialize};
 
 use super::{
+    deliveries::Deliveries,
     fault::Fault,
-    tables::{ACCOUNTS, METERS, REVOKED, Records},
+    tables::{ACCOUNTS, METERS, ONCE, REVOKED, Records},
     windows::Windows,
 };
 use crate::{
     clock::Timestamp,
     domain::{
         account::{Account, AccountKey, Decision},
+        delivery::{Once, Parcel, Turn, Turned},
         fraud::{Debtor, Meter, Place},
+        otp::{ChallengeId, Started},
         session::SessionId,
     },
     store::Error,
@@ -30,6 +34,10 @@ pub struct Step<'t> {
     pub windows: Windows<'t>,
     /// What places owe on whose credit messages are sent.
     pub meters: Records<'t, Meter>,
+    /// Messages on their way.
+    pub deliveries: Deliveries<'t>,
+    /// Requests that have led to one.
+    pub once: Records<'t, Kept>,
     /// Ended sessions; a row is dead when their last access token is.
     pub revoked: Records<'t, ()>,
     ended: Vec<Ended>,
@@ -45,6 +53,17 @@ pub struct Outcome {
     pub ended: Vec<Ended>,
     /// Rows in all tables.
     pub rows: u64,
+    /// Messages that are to be looked at, now or later.
+    pub pending: u64,
+}
+
+/// What is kept of a request that has led to a message, by its name.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Kept {
+    /// Follows from what was asked for.
+    pub request: [u8; 8],
+    /// What was answered.
+    pub started: Started,
 }
 
 /// A session that was ended before its time.
@@ -68,6 +87,8 @@ impl<'t> Step<'t> {
             accounts: Records::open(transaction, ACCOUNTS, "accounts")?,
             windows: Windows::open(transaction)?,
             meters: Records::open(transaction, METERS, "meters")?,
+            deliveries: Deliveries::open(transaction)?,
+            once: Records::open(transaction, ONCE, "once")?,
             revoked: Records::open(transaction, REVOKED, "revoked")?,
             ended: Vec::new(),
             room,
@@ -120,6 +141,34 @@ impl<'t> Step<'t> {
         Ok(())
     }
 
+    /// Queues the message of a send, and remembers the request that it was for.
+    pub fn queue(&mut self, parcel: &Parcel, started: &Started) -> Result<(), Fault> {
+        self.deliveries.put(started.id, &parcel.queued(started))?;
+        if let Some(Once { key, request }) = parcel.once {
+            let kept = Kept {
+                request,
+                started: started.clone(),
+            };
+            self.once.put(&key.0, started.expires_at, &kept)?;
+        }
+        Ok(())
+    }
+
+    /// Lets the last message of a challenge take a turn, and writes what has become of it.
+    pub fn deliver(&mut self, challenge: ChallengeId, turn: Turn) -> Result<Option<Turned>, Fault> {
+        let Some(delivery) = self.deliveries.get(challenge, self.now)? else {
+            return Ok(None);
+        };
+        let turned = delivery.step(turn, self.now);
+        match &turned {
+            Turned::Claimed(delivery) | Turned::Changed(delivery) => {
+                self.deliveries.put(challenge, delivery)?;
+            }
+            Turned::Unchanged(_) => {}
+        }
+        Ok(Some(turned))
+    }
+
     /// Refuses the access tokens of the sessions that a decision has ended, for `revoked_for`.
     pub fn settle<T>(&mut self, decision: Decision<T>, revoked_for: Duration) -> Result<T, Fault> {
         let until = self.now + revoked_for;
@@ -136,12 +185,19 @@ impl<'t> Step<'t> {
         let changed = self.accounts.changed()
             || self.windows.changed()
             || self.meters.changed()
+            || self.deliveries.changed()
+            || self.once.changed()
             || self.revoked.changed();
-        let rows =
-            self.accounts.len()? + self.windows.len()? + self.meters.len()? + self.revoked.len()?;
+        let rows = self.accounts.len()?
+            + self.windows.len()?
+            + self.meters.len()?
+            + self.deliveries.len()?
+            + self.once.len()?
+            + self.revoked.len()?;
         Ok(Outcome {
             changed,
             rows,
+            pending: self.deliveries.pending()?,
             ended: self.ended,
         })
     }

@@ -20,6 +20,8 @@ pub struct Sweep {
     accounts: Cursor,
     windows: Cursor,
     meters: Cursor,
+    deliveries: Cursor,
+    once: Cursor,
     revoked: Cursor,
 }
 
@@ -40,6 +42,13 @@ impl Sweep {
         let meters = rows(step.meters.written());
         for meter in step.meters.dead(&mut self.meters, meters, now)? {
             step.meters.remove(&meter)?;
+        }
+        let deliveries = rows(step.deliveries.written());
+        step.deliveries
+            .sweep(&mut self.deliveries, deliveries, now)?;
+        let once = rows(step.once.written());
+        for request in step.once.dead(&mut self.once, once, now)? {
+            step.once.remove(&request)?;
         }
         let revoked = rows(step.revoked.written());
         for session in step.revoked.dead(&mut self.revoked, revoked, now)? {

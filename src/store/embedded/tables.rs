@@ -29,6 +29,13 @@ pub const WINDOWS: TableDefinition<'_, &Key, &[u8]> = TableDefinition::new("wind
 /// What each place owes on whose credit messages are sent. A file of a gateway that did not guard them has no
 /// such table until it is worked on.
 pub const METERS: TableDefinition<'_, &Key, &[u8]> = TableDefinition::new("meters");
+/// The last message of each challenge. A file of a gateway that did not queue messages has neither this nor the next
+/// two tables until it is worked on.
+pub const DELIVERIES: TableDefinition<'_, &Key, &[u8]> = TableDefinition::new("deliveries");
+/// Which messages are to be looked at, by the moment in milliseconds and the challenge.
+pub const DUE: TableDefinition<'_, (u64, &Key), ()> = TableDefinition::new("due");
+/// Requests that have led to a message, by the names that callers gave them.
+pub const ONCE: TableDefinition<'_, &Key, &[u8]> = TableDefinition::new("once");
 /// When the events of large windows happened, in milliseconds, by bucket and slot.
 pub const EVENTS: TableDefinition<'_, (&Key, u32), u64> = TableDefinition::new("events");
 

@@ -3,18 +3,22 @@
 //! A verb reads and lets the domain decide first, and writes last. It may be run again if another
 //! verb of its transaction has failed, so it takes nothing out of itself.
 
+mod deliver;
+
 use std::time::Duration;
 
+pub use self::deliver::{Deliver, GetDelivery, ListDue};
 use super::{
     fault::Fault,
     job::{Call, Job},
-    step::Step,
+    step::{Kept, Step},
     windows::Window,
 };
 use crate::{
     clock::Timestamp,
     domain::{
         account::AccountKey,
+        delivery::{Once, Parcel, Turn},
         fraud::{self, Admission, Credit, Debtor},
         otp,
         quota::{Charge, Verdict},
@@ -43,6 +47,7 @@ pub struct StartChallenge {
     pub charges: Vec<Charge>,
     pub credit: Credit,
     pub policy: otp::Policy,
+    pub parcel: Parcel,
 }
 
 /// See [`crate::store::Store::take`].
@@ -98,6 +103,11 @@ impl Verb for StartChallenge {
 
     fn run(&self, step: &mut Step<'_>) -> Result<Sending, Fault> {
         step.may_grow()?;
+        if let Some(once) = &self.parcel.once
+            && let Some(earlier) = earlier(once, step)?
+        {
+            return Ok(earlier);
+        }
         let admitted = match judge(&self.charges, step)? {
             Ok(admitted) => admitted,
             Err(Refusal { charge, wait }) => return Ok(Sending::Limited { charge, wait }),
@@ -116,6 +126,7 @@ impl Verb for StartChallenge {
             step.windows.take(charge, window, step.now)?;
         }
         step.keep_places(debtors, &places)?;
+        step.queue(&self.parcel, &started)?;
         Ok(match alarm {
             None => Sending::Started(started),
             Some(alarm) => Sending::Despite(started, alarm),
@@ -151,11 +162,16 @@ impl Verb for AnswerChallenge {
         // Refused before the answer is judged, so that no code is used up for nothing, and nobody
         // learns from the refusal whether it was right.
         step.may_grow()?;
-        let decision = step.change(self.account, |account, now| {
-            account.answer(&self.answer, &self.policy, &self.login, now)
+        let (challenges, decision) = step.change(self.account, |account, now| {
+            let challenges = account.codes.challenges();
+            let decision = account.answer(&self.answer, &self.policy, &self.login, now);
+            (challenges, decision)
         })?;
         let answered = step.settle(decision, self.login.access_ttl)?;
         if let Answered::Opened(_) = answered {
+            for challenge in challenges {
+                step.deliver(challenge, Turn::Answered)?;
+            }
             let mut places = step.places(&self.debtors)?;
             fraud::verify(&mut places, step.now);
             step.keep_places(&self.debtors, &places)?;
@@ -207,6 +223,18 @@ impl Verb for Ready {
     fn run(&self, _: &mut Step<'_>) -> Result<(), Fault> {
         Ok(())
     }
+}
+
+/// What the same request has led to when it came before.
+fn earlier(once: &Once, step: &Step<'_>) -> Result<Option<Sending>, Fault> {
+    let kept = step.once.get(&once.key.0, step.now)?;
+    Ok(kept.map(|Kept { request, started }| {
+        if request == once.request {
+            Sending::Repeated(started)
+        } else {
+            Sending::Reused
+        }
+    }))
 }
 
 /// A charge that is admitted, and the window it is to be taken from.

@@ -155,9 +155,7 @@ impl Writer {
             self.revocations.add(ended.id, ended.until, now);
         }
         let file_bytes = self.keeper.place().len().unwrap_or_default();
-        let commits = u64::from(outcome.changed);
-        self.figures
-            .count(verbs as u64, commits, outcome.rows, file_bytes);
+        self.figures.count(verbs as u64, outcome, file_bytes);
     }
 
     fn give_up(&mut self, reason: &str) -> Error {

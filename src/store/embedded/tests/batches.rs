@@ -29,7 +29,7 @@ use crate::{
         Answered, Error, Revoke, Sending, Store,
         contract::{
             ACCESS_TTL, ANN, BEGINNING, NAMES, OTP, SESSION, Stage, UNGUARDED, account, charge,
-            login, session_id, start,
+            login, parcel, session_id, start,
         },
     },
 };
@@ -110,7 +110,8 @@ async fn all_that_wait_share_one_commit() {
     let asked = ask(100, |n| {
         let store = store.clone();
         async move {
-            let sent = store.start_challenge(account(n), start(n, 1), vec![], UNGUARDED, *OTP);
+            let sent =
+                store.start_challenge(account(n), start(n, 1), vec![], UNGUARDED, *OTP, parcel());
             sent.await.unwrap();
         }
     })
@@ -135,7 +136,14 @@ async fn many_writers_make_far_fewer_commits_than_verbs() {
         let store = stage.store.clone();
         writers.spawn(async move {
             for i in 0..20 {
-                let sent = store.start_challenge(account(n), start(n, i), vec![], UNGUARDED, *OTP);
+                let sent = store.start_challenge(
+                    account(n),
+                    start(n, i),
+                    vec![],
+                    UNGUARDED,
+                    *OTP,
+                    parcel(),
+                );
                 sent.await.unwrap();
             }
         });
@@ -235,7 +243,8 @@ async fn a_verb_that_panics_stops_only_itself() {
     let asked = ask(3, |n| {
         let store = store.clone();
         async move {
-            let sent = store.start_challenge(account(n), start(n, 1), vec![], UNGUARDED, *OTP);
+            let sent =
+                store.start_challenge(account(n), start(n, 1), vec![], UNGUARDED, *OTP, parcel());
             if n == 1 {
                 let ip = String::new();
                 let id = session_id(2);
@@ -276,7 +285,7 @@ async fn a_full_queue_refuses_at_once() {
 async fn what_nobody_waits_for_any_more_is_not_begun() {
     let stopped = Stopped::new(2, Duration::ZERO);
     let store = stopped.store.clone();
-    let sent = store.start_challenge(account(1), start(1, 1), vec![], UNGUARDED, *OTP);
+    let sent = store.start_challenge(account(1), start(1, 1), vec![], UNGUARDED, *OTP, parcel());
     assert_eq!(sent.await, Err(Error::Timeout));
     let (closed, told) = oneshot::channel();
     stopped
@@ -296,7 +305,8 @@ async fn closing_serves_what_was_asked_before() {
     let asked = ask(100, |n| {
         let store = stage.store.clone();
         async move {
-            let sent = store.start_challenge(account(n), start(n, 1), vec![], UNGUARDED, *OTP);
+            let sent =
+                store.start_challenge(account(n), start(n, 1), vec![], UNGUARDED, *OTP, parcel());
             sent.await.map(drop)
         }
     })

@@ -16,7 +16,7 @@ use crate::{
     domain::{account::AccountKey, session::SessionId},
     store::{
         Answered, Backend, Error, OpenError, Revoke, Rotated, Sending, Spec, Store,
-        contract::{ANN, BEGINNING, NAMES, OTP, Stage, UNGUARDED, login, start},
+        contract::{ANN, BEGINNING, NAMES, OTP, Stage, UNGUARDED, login, parcel, start},
     },
 };
 
@@ -145,7 +145,7 @@ async fn log_in(stage: &Stage, writer: u8, n: u64) -> Result<(), Error> {
     let (id, account) = (numbered(writer, n), account_of(writer, n));
     let sent = stage
         .store
-        .start_challenge(account, start(1, n), vec![], UNGUARDED, *OTP);
+        .start_challenge(account, start(1, n), vec![], UNGUARDED, *OTP, parcel());
     let Sending::Started(started) = sent.await? else {
         panic!("no limit was named");
     };

@@ -13,7 +13,7 @@ use crate::{
         Backend, Error, Revoke, Rotated, Spec, Store,
         contract::{
             ACCESS_TTL, ANN, BEGINNING, BOB, NAMES, OTP, SESSION, Stage, UNGUARDED, account,
-            charge, login, session_id, start,
+            charge, login, parcel, session_id, start,
         },
     },
 };
@@ -40,9 +40,14 @@ async fn the_sweep_forgets_all_that_is_dead_and_nothing_that_lives() {
     }
     for n in 0..120 {
         let charges = vec![charge(n, 3, short), charge(200, 1000, short)];
-        let sent = stage
-            .store
-            .start_challenge(account(n), start(1, 1), charges, UNGUARDED, *OTP);
+        let sent = stage.store.start_challenge(
+            account(n),
+            start(1, 1),
+            charges,
+            UNGUARDED,
+            *OTP,
+            parcel(),
+        );
         sent.await.unwrap();
     }
     // One window that lasts, with its events in the table.
@@ -89,9 +94,10 @@ async fn dead_rows_never_pile_up_however_busy_it_is() {
             ..charge(0, 3, OTP.ttl)
         });
         let (account, charges) = (AccountKey(key(0)), charges.collect());
-        let sent = stage
-            .store
-            .start_challenge(account, start(1, n), charges, UNGUARDED, *OTP);
+        let sent =
+            stage
+                .store
+                .start_challenge(account, start(1, n), charges, UNGUARDED, *OTP, parcel());
         sent.await.unwrap();
         // A code and its windows live for five hundred sends.
         stage.clock.advance(OTP.ttl / 500);
@@ -152,10 +158,14 @@ async fn fill(stage: &Stage) -> Error {
     for n in 0..100_000_u64 {
         let mut key = [0xee; 16];
         key[..8].copy_from_slice(&n.to_be_bytes());
-        let sent =
-            stage
-                .store
-                .start_challenge(AccountKey(key), start(1, n), vec![], UNGUARDED, *OTP);
+        let sent = stage.store.start_challenge(
+            AccountKey(key),
+            start(1, n),
+            vec![],
+            UNGUARDED,
+            *OTP,
+            parcel(),
+        );
         if let Err(error) = sent.await {
             return error;
         }

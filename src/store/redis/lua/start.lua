@@ -39,7 +39,9 @@ end
 
 local function own_challenge(code)
   for _, challenge in ipairs(code[CHALLENGES]) do
-    if challenge[CLIENT] == client and challenge[WRONG] < max_attempts then
+    -- One of an earlier gateway may lie elsewhere.
+    local is_beside = challenge[ID]:byte() == id:byte()
+    if challenge[CLIENT] == client and challenge[WRONG] < max_attempts and is_beside then
       return challenge
     end
   end

@@ -9,7 +9,8 @@ use crate::{
     store::{
         Error, Spec, Store, Taking,
         contract::{
-            self, ANN, BEGINNING, NAMES, OTP, Stage, UNGUARDED, charge, contract_in_turn, start,
+            self, ANN, BEGINNING, NAMES, OTP, Stage, UNGUARDED, charge, contract_in_turn, parcel,
+            start,
         },
         redis::{group::Group, stage::RedisCluster},
     },
@@ -134,9 +135,10 @@ async fn a_silent_server_costs_the_others_nothing() {
         let clock = Instant::now();
         let charges = limits.to_vec();
         cluster.nodes[silent].freeze();
-        let sent = stage
-            .store
-            .start_challenge(ANN, start(1, 1), charges, UNGUARDED, *OTP);
+        let sent =
+            stage
+                .store
+                .start_challenge(ANN, start(1, 1), charges, UNGUARDED, *OTP, parcel());
         let error = sent.await.unwrap_err();
         cluster.nodes[silent].thaw();
         assert!(clock.elapsed() <= patience, "{:?}", clock.elapsed());

@@ -5,7 +5,9 @@ use std::{sync::Arc, time::Duration};
 use super::{RedisServer, keys_of, stage_on};
 use crate::store::{
     Answered, Error, Revoke, Rotated,
-    contract::{ANN, BOB, OTP, SESSION, Stage, UNGUARDED, charge, login, session_id, start},
+    contract::{
+        ANN, BOB, OTP, SESSION, Stage, UNGUARDED, charge, login, parcel, session_id, start,
+    },
 };
 
 /// Leaves no room for a single byte.
@@ -25,9 +27,10 @@ async fn what_finds_no_room_is_refused_whole() {
 
     server.cli(&["CONFIG", "SET", "maxmemory", FULL]);
     let before = dump(&server);
-    let sent = stage
-        .store
-        .start_challenge(BOB, start(1, 1), limits.clone(), UNGUARDED, *OTP);
+    let sent =
+        stage
+            .store
+            .start_challenge(BOB, start(1, 1), limits.clone(), UNGUARDED, *OTP, parcel());
     assert_refused(&sent.await);
     for answer in [Stage::right(&started), Stage::wrong(&started)] {
         let login = login(session_id(4));

@@ -16,7 +16,8 @@ use crate::{
     store::{
         Error, Revoke, Sending, Store,
         contract::{
-            ACCESS_TTL, ANN, NAMES, OTP, SESSION, UNGUARDED, charge, login, session_id, start,
+            ACCESS_TTL, ANN, NAMES, OTP, SESSION, UNGUARDED, charge, login, parcel, session_id,
+            start,
         },
         redis::stage::frame,
     },
@@ -200,7 +201,7 @@ async fn after_a_lie_the_truth_is_heard_again() {
 async fn ask_everything(store: &Store) {
     let limits = vec![charge(1, 3, Duration::from_mins(30))];
     let sent = store
-        .start_challenge(ANN, start(1, 1), limits, UNGUARDED, *OTP)
+        .start_challenge(ANN, start(1, 1), limits, UNGUARDED, *OTP, parcel())
         .await;
     if let Ok(Sending::Limited { charge, .. }) = sent {
         assert_eq!(charge, 0);

@@ -10,7 +10,7 @@ use crate::{
     domain::fraud::{self, Bits, Credit, Meter, MeterKey, Place, Shown},
     store::{
         Answered, Sending, Spec, Store,
-        contract::{ANN, BEGINNING, NAMES, OTP, Stage, debtors, login, session_id, start},
+        contract::{ANN, BEGINNING, NAMES, OTP, Stage, debtors, login, parcel, session_id, start},
         transfer::{Entry, Source, Stamp},
     },
 };
@@ -77,7 +77,7 @@ async fn compare(server: &RedisServer, prefix: &str, happenings: Vec<Happening>)
                     debtors: debtors.clone(),
                     shown,
                 };
-                let sent = store.start_challenge(ANN, start(1, 1), vec![], credit, *OTP);
+                let sent = store.start_challenge(ANN, start(1, 1), vec![], credit, *OTP, parcel());
                 let is_sent = !matches!(sent.await.unwrap(), Sending::Suspected(_));
                 let admission = fraud::admit(&mut places, shown, now);
                 assert_eq!(is_sent, admission.is_admitted());
@@ -87,7 +87,7 @@ async fn compare(server: &RedisServer, prefix: &str, happenings: Vec<Happening>)
             }
             Happens::Answered => {
                 let nobody = Credit::unguarded();
-                let sent = store.start_challenge(ANN, start(1, 1), vec![], nobody, *OTP);
+                let sent = store.start_challenge(ANN, start(1, 1), vec![], nobody, *OTP, parcel());
                 let Sending::Started(started) = sent.await.unwrap() else {
                     panic!("nobody is guarded");
                 };

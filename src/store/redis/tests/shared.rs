@@ -9,7 +9,7 @@ use crate::{
         Answered, Revoke, Rotated, Sending, Store,
         contract::{
             ACCESS_TTL, ANN, BEGINNING, NAMES, OTP, SESSION, Stage, UNGUARDED, at_once, charge,
-            login, session_id, start,
+            login, parcel, session_id, start,
         },
         redis::stage::{Cutter, Reply, frame},
     },
@@ -25,13 +25,11 @@ async fn gateways() -> (Arc<RedisServer>, Store, Store) {
 }
 
 async fn sent(store: &Store) -> crate::domain::otp::Started {
-    let sent = store.start_challenge(ANN, start(1, 1), vec![], UNGUARDED, *OTP);
-    match sent.await.unwrap() {
-        Sending::Started(started) => started,
-        other @ (Sending::Despite(..) | Sending::Limited { .. } | Sending::Suspected(_)) => {
-            panic!("{other:?}")
-        }
-    }
+    let sent = store.start_challenge(ANN, start(1, 1), vec![], UNGUARDED, *OTP, parcel());
+    let Ok(Sending::Started(started)) = sent.await else {
+        panic!("it was not sent");
+    };
+    started
 }
 
 #[tokio::test]
@@ -65,7 +63,7 @@ async fn of_a_hundred_sends_at_two_gateways_three_are_admitted() {
         let (start, limits) = (start(n, n.into()), limits.clone());
         Box::pin(async move {
             store
-                .start_challenge(ANN, start, limits, UNGUARDED, *OTP)
+                .start_challenge(ANN, start, limits, UNGUARDED, *OTP, parcel())
                 .await
         })
     })
@@ -130,7 +128,7 @@ async fn whatever_is_kept_will_be_forgotten() {
     let limits = [(1, 3, 30), (2, 20, 60), (3, 1000, 24 * 60)]
         .map(|(bucket, max, minutes)| charge(bucket, max, Duration::from_mins(minutes)));
     let id = logged_in(&one).await;
-    let sent = one.start_challenge(ANN, start(1, 2), limits.to_vec(), UNGUARDED, *OTP);
+    let sent = one.start_challenge(ANN, start(1, 2), limits.to_vec(), UNGUARDED, *OTP, parcel());
     sent.await.unwrap();
     let ttl = |kind: &str| -> u64 {
         let keys = keys_of(&server, kind);
@@ -179,7 +177,7 @@ async fn every_verb_is_one_round_trip() {
 async fn do_everything(store: &Store, line: &Cutter) -> [usize; 7] {
     let asked = || line.count("EVALSHA");
     let limits = [0, 1, 2, 3].map(|bucket| charge(bucket, 9, Duration::from_mins(30)));
-    let sent = store.start_challenge(ANN, start(1, 1), limits.to_vec(), UNGUARDED, *OTP);
+    let sent = store.start_challenge(ANN, start(1, 1), limits.to_vec(), UNGUARDED, *OTP, parcel());
     let Sending::Started(started) = sent.await.unwrap() else {
         panic!("limited");
     };

@@ -2,6 +2,7 @@
 
 mod across;
 mod answer;
+mod deliver;
 mod guard;
 mod list;
 mod ready;

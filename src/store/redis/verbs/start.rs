@@ -9,6 +9,7 @@ use super::{
 use crate::{
     domain::{
         account::AccountKey,
+        delivery::Parcel,
         fraud::{Credit, Shown},
         otp::{self, ChallengeId, Nonce, Started},
         quota::Charge,
@@ -34,6 +35,7 @@ pub struct Send {
     pub start: otp::Start,
     pub shown: Shown,
     pub policy: otp::Policy,
+    pub parcel: Parcel,
 }
 
 /// The charges that one script judges together.
@@ -57,6 +59,7 @@ impl Redis {
         charges: Vec<Charge>,
         credit: Credit,
         policy: otp::Policy,
+        parcel: Parcel,
     ) -> Result<Sending, Error> {
         let Credit { debtors, shown } = credit;
         let send = Send {
@@ -64,6 +67,7 @@ impl Redis {
             start,
             shown,
             policy,
+            parcel,
         };
         let group = group_of(account);
         let (own, others) = self.shares(group, &charges);
@@ -82,6 +86,7 @@ impl Redis {
             start,
             shown,
             policy,
+            parcel: _,
         } = send;
         let fixed = Packed::new()
             .span(policy.ttl)
