@@ -293,6 +293,7 @@ fn prepare(
         pace: limits.pace,
         tunnel_idle: limits.tunnel_idle,
         response_timeout: route.response_timeout,
+        request_timeout: route.request_timeout,
     };
     let upstream = upstreams.get(route.upstream).ok_or_else(nowhere)?;
     let upstream = Rc::clone(upstream);

@@ -149,6 +149,9 @@ fn upstream(route: &Route, live: &Live, out: &mut dyn Write) -> io::Result<()> {
         out,
         "limits    {body} of request body, {wait} until the answer begins"
     )?;
+    if let Some(span) = route.request_timeout {
+        writeln!(out, "          {} until it has ended", Span(span))?;
+    }
     for rate in live.rates.iter().chain(&route.limits) {
         writeln!(out, "          {rate}")?;
     }

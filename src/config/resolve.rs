@@ -11,7 +11,7 @@ use crate::{
         identity::identity,
         login::{self, Bases},
         problem::{Problems, Reported},
-        routes::routes,
+        routes::{General, routes},
         secrets::refuse_own,
         server, sms, state,
         tokens::{Tokens, tokens},
@@ -63,7 +63,10 @@ pub fn read(root: &Section<'_>, flags: &Flags) -> Result<Loaded, Reported> {
     let upstreams = upstreams(root, &apps, flags.upstream.as_ref());
     let names: Vec<_> = apps.iter().map(|(name, _)| *name).collect();
     let own: Vec<_> = bases.iter().flat_map(Bases::all).collect();
-    let general = server.as_ref().map(|server| server.headers.clone());
+    let general = server.as_ref().map(|server| General {
+        headers: server.headers.clone(),
+        request_timeout: server.request_timeout,
+    });
     let routes = routes(root, &names, &own, &general.unwrap_or_default());
     let cors = own_cors(&root.section("auth"));
 

@@ -12,6 +12,7 @@ use crate::{
         item::Item,
         path::{BasePath, RequestPath},
         problem::Reported,
+        server::Lifetime,
         units::Size,
         value::{Entries, OneOrMany, Text, Value},
     },
@@ -24,20 +25,28 @@ use crate::{
 
 const DAY: Duration = Duration::from_hours(24);
 
-/// Every route. `upstreams` are the names there are; nothing at or below `own` may be routed;
-/// `headers` are told to browsers where a route says nothing else.
+/// What holds where a route says nothing else.
+#[derive(Debug, Clone, Default)]
+pub struct General {
+    /// What browsers are told.
+    pub headers: Careful,
+    /// How long a request may take.
+    pub request_timeout: Option<Duration>,
+}
+
+/// Every route. `upstreams` are the names there are; nothing at or below `own` may be routed.
 pub fn routes(
     root: &Section<'_>,
     upstreams: &[&str],
     own: &[&BasePath],
-    headers: &Careful,
+    general: &General,
 ) -> Result<Directory, Reported> {
     let sections = root.sections("routes");
     let read: Vec<_> = sections
         .iter()
         .enumerate()
         .map(|(index, section)| {
-            let route = route(index, section, upstreams, headers)?;
+            let route = route(index, section, upstreams, general)?;
             keep_off(section, &route, own)?;
             Ok((section, route))
         })
@@ -51,7 +60,7 @@ fn route(
     index: usize,
     section: &Section<'_>,
     upstreams: &[&str],
-    general: &Careful,
+    general: &General,
 ) -> Result<Route, Reported> {
     let name: Result<Option<String>, _> = section.read("name", r#""""#);
     let host: Result<Option<HostPattern>, _> = section.read("host", r#""""#);
@@ -61,7 +70,7 @@ fn route(
     let upstream = upstream(section, upstreams);
     let limits = limits(section, &access);
     let cors = route_cors(section);
-    let headers = headers::of_route(section, general);
+    let headers = headers::of_route(section, &general.headers);
     let allow_encoded = section.read("allow_encoded", "false");
     let forward_token = section.read("forward_token", "false");
     let max_body = section.read_within("max_body", r#""10mb""#, Size(0)..=Size(1 << 50));
@@ -70,6 +79,7 @@ fn route(
         r#""30s""#,
         Duration::from_millis(10)..=DAY,
     );
+    let request_timeout: Result<Option<Lifetime>, _> = section.read("request_timeout", r#""""#);
 
     let (host, path, methods) = (host?, path?, methods?);
     let own_name = || {
@@ -91,6 +101,7 @@ fn route(
         forward_token: forward_token?,
         max_body: max_body?.0,
         response_timeout: response_timeout?,
+        request_timeout: request_timeout?.map_or(general.request_timeout, |Lifetime(own)| own),
     })
 }
 

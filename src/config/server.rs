@@ -59,6 +59,8 @@ pub struct Server {
     pub access_log: AccessLog,
     /// What a client connection may take.
     pub limits: net::Limits,
+    /// How long a request may take where no route says otherwise.
+    pub request_timeout: Option<Duration>,
     /// How many requests may come, wherever they go.
     pub rates: Vec<Rate>,
     /// What browsers are told where no route says otherwise.
@@ -91,6 +93,9 @@ pub fn server(section: &Section<'_>, listen: Option<SocketAddr>) -> Result<Serve
     let workers = section.read_within("workers", "0", 0..=1024);
     let access_log = section.read("access_log", "true");
     let limits = limits(&section.section("limits"));
+    let request_timeout = section
+        .section("limits")
+        .read("request_timeout", r#""off""#);
     let rates = section.section("limits").read("requests", "[]");
     let headers = headers::everywhere(&section.section("headers"));
 
@@ -111,6 +116,7 @@ pub fn server(section: &Section<'_>, listen: Option<SocketAddr>) -> Result<Serve
         workers: NonZeroUsize::new(workers?),
         access_log: access_log?,
         limits: limits?,
+        request_timeout: request_timeout.map(|Lifetime(span)| span)?,
         rates: rates?,
         headers: headers?,
     })
@@ -211,7 +217,7 @@ pub fn log(section: &Section<'_>) -> Result<log::Spec, Reported> {
 }
 
 /// A span of time, or none.
-struct Lifetime(Option<Duration>);
+pub struct Lifetime(pub Option<Duration>);
 
 impl Text for Lifetime {
     const EXPECTED: &'static str = "a span of time of a second or more such as \"1h\", or \"off\"";

@@ -182,6 +182,23 @@ fn a_route_says_all_it_can_say() {
 }
 
 #[test]
+fn a_route_gives_its_requests_the_time_of_all_others_unless_it_says_otherwise() {
+    const LIMIT: &str = "server.limits.request_timeout = '1m'\n";
+    let allotted = |general: &str, own: &str| {
+        let text = format!("{general}upstreams.a.servers = 'http://a'\n[[routes]]\n{own}");
+        let Config { live, .. } = config(&text);
+        let route = live.routes.iter().next().expect("one route");
+        route.request_timeout.map(|span| span.as_secs())
+    };
+    assert_eq!(allotted("", ""), None);
+    assert_eq!(allotted(LIMIT, ""), Some(60));
+    assert_eq!(allotted(LIMIT, "request_timeout = 'off'"), None);
+    for general in ["", LIMIT] {
+        assert_eq!(allotted(general, "request_timeout = '2h'"), Some(7200));
+    }
+}
+
+#[test]
 fn the_place_of_a_shared_store_may_be_a_secret() {
     let dir = tempfile::tempdir().expect("a directory");
     let file = dir.path().join("url");

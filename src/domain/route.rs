@@ -38,6 +38,8 @@ pub struct Route {
     pub max_body: u64,
     /// How long the app may take until its answer begins.
     pub response_timeout: Duration,
+    /// How long a request may take from the end of its head to the end of its answer, if that has a limit.
+    pub request_timeout: Option<Duration>,
 }
 
 /// Headers of an answer.

@@ -17,7 +17,7 @@ use tower::{Layer, Service};
 
 use crate::{
     edge::{destination::Destination, request_id::X_REQUEST_ID},
-    net::{peer::Client, tunnel::Duplex},
+    net::{peer::Client, progress::Allotted, tunnel::Duplex},
     observe::{
         access::{Line, Lines},
         http::Shard,
@@ -74,6 +74,8 @@ struct Record {
     place: usize,
     status: StatusCode,
     bytes: u64,
+    /// How long it may take, until it has come to its end.
+    allotted: Option<Allotted>,
     /// Kept only when a line will be written.
     said: Option<Box<Said>>,
 }
@@ -149,6 +151,7 @@ impl AccessLogLayer {
             place,
             status: StatusCode::from_u16(CLIENT_GONE).unwrap_or(StatusCode::BAD_REQUEST),
             bytes: 0,
+            allotted: None,
             said,
         }
     }
@@ -157,9 +160,16 @@ impl AccessLogLayer {
 impl Record {
     fn answered<B>(&mut self, response: &Response<B>) {
         self.status = response.status();
+        self.allotted = response.extensions().get().copied();
         if let Some(said) = &mut self.said {
             said.code = response.extensions().get::<Code>().copied();
         }
+    }
+
+    /// Why the answer broke off, if nobody said so but it took too long.
+    fn overdue(&self, took: Duration) -> Option<Code> {
+        let is_over = |Allotted(span): &Allotted| took >= *span;
+        self.allotted.filter(is_over).map(|_| Code::RequestTimeout)
     }
 
     fn broken(&mut self, Broken(code): Broken) {
@@ -190,7 +200,7 @@ impl Drop for Record {
             method: said.method.as_str(),
             path: said.target.path(),
             status: self.status.as_u16(),
-            code: said.code.map(Code::as_str),
+            code: said.code.or(self.overdue(took)).map(Code::as_str),
             bytes: self.bytes,
             took,
             route: &said.route,
@@ -257,8 +267,8 @@ impl<B: Body<Data = Bytes, Error = Broken>> Body for LoggedBody<B> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        let this = self.project();
-        let frame = ready!(this.body.poll_frame(cx));
+        let mut this = self.project();
+        let frame = ready!(this.body.as_mut().poll_frame(cx));
         match &frame {
             Some(Ok(frame)) => {
                 let data = frame.data_ref();
@@ -266,6 +276,9 @@ impl<B: Body<Data = Bytes, Error = Broken>> Body for LoggedBody<B> {
             }
             Some(Err(broken)) => this.record.broken(*broken),
             None => {}
+        }
+        if this.record.allotted.is_some() && (frame.is_none() || this.body.is_end_stream()) {
+            this.record.allotted = None;
         }
         Poll::Ready(frame)
     }

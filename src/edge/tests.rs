@@ -138,5 +138,6 @@ pub fn route(access: Access) -> Route {
         forward_token: false,
         max_body: 0,
         response_timeout: Duration::ZERO,
+        request_timeout: None,
     }
 }

@@ -24,6 +24,8 @@ pub enum Reason {
     MaxAge,
     /// The client took too little of its answer.
     Stalled,
+    /// The answer had not come to its end when the request had taken as long as it may.
+    RequestTimeout,
     /// It came where only trusted proxies may, and no PROXY header of theirs said whom it was for.
     Unannounced,
     /// The client had shut down its side, and had to be waited for too long.
@@ -40,7 +42,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, for the metrics and their tests.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Handshake,
         Self::CrowdedOut,
         Self::FirstByte,
@@ -48,6 +50,7 @@ impl Reason {
         Self::Idle,
         Self::MaxAge,
         Self::Stalled,
+        Self::RequestTimeout,
         Self::Unannounced,
         Self::HalfClosed,
         Self::Malformed,
@@ -76,6 +79,7 @@ impl Reason {
             Self::Idle => "idle",
             Self::MaxAge => "max_age",
             Self::Stalled => "stalled",
+            Self::RequestTimeout => "request_timeout",
             Self::Unannounced => "unannounced",
             Self::HalfClosed => "half_closed",
             Self::Malformed => "malformed",
@@ -103,6 +107,7 @@ impl Reason {
             | Self::CrowdedOut
             | Self::Headers
             | Self::Stalled
+            | Self::RequestTimeout
             | Self::Unannounced
             | Self::HalfClosed
             | Self::Malformed

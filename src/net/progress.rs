@@ -1,18 +1,13 @@
 //! What a client connection is doing and how long it may: a few cells that the socket, the requests and the timer share.
 
 mod in_flight;
+mod judgement;
 mod phase;
 
-pub use in_flight::InFlight;
+pub use in_flight::{Allotted, InFlight};
 pub use phase::{Due, Version};
 
-use std::{
-    cell::Cell,
-    net::SocketAddr,
-    rc::Rc,
-    task::{Context, Poll, ready},
-    time::Duration,
-};
+use std::{cell::Cell, net::SocketAddr, rc::Rc, time::Duration};
 
 use self::phase::Phase;
 use crate::net::{
@@ -45,6 +40,8 @@ pub struct Progress {
     idle_due: Cell<Moment>,
     /// When the head of a request of HTTP/2 must have come to its end.
     head_due: Cell<Moment>,
+    /// When the answer that began last must have come to its end.
+    answer_due: Cell<Moment>,
     /// When the connection is old enough.
     retires: Cell<Moment>,
     /// Since when the client takes nothing.
@@ -85,6 +82,7 @@ impl Progress {
             due: Cell::new(Moment::NEVER),
             idle_due: Cell::new(Moment::NEVER),
             head_due: Cell::new(Moment::NEVER),
+            answer_due: Cell::new(Moment::NEVER),
             retires: Cell::new(warden.retirement()),
             stalled_at: Cell::new(Moment::NEVER),
             patience: Cell::new(Patience::new(warden.limits.pace)),
@@ -229,7 +227,10 @@ impl Progress {
         if self.phase.get() != Phase::Stalled {
             self.enter(Phase::Busy);
         }
-        InFlight(Rc::clone(self))
+        InFlight {
+            progress: Rc::clone(self),
+            began: self.warden.timer.now(),
+        }
     }
 
     /// Everything that was to be written has been.
@@ -247,6 +248,13 @@ impl Progress {
     /// Whether an answer was asked for its next piece since this was asked last.
     pub fn take_asked(&self) -> bool {
         self.asked.take()
+    }
+
+    /// When the answer that began since this was asked last must have come to its end, if there is such
+    /// a moment. Who asks sees to it; in HTTP/1 the connection does, of which that answer is the only one.
+    pub fn take_answer_due(&self) -> Option<Moment> {
+        let due = self.answer_due.replace(Moment::NEVER);
+        (due != Moment::NEVER).then_some(due)
     }
 
     /// From now on `stalled` is due when the client does not take the next piece of a stream.
@@ -284,89 +292,6 @@ impl Progress {
     /// The client is told that the connection ends.
     pub fn leaves(&self) {
         self.enter(Phase::Leaving);
-    }
-
-    /// Ready when the connection must go at once, of which nobody is told any more.
-    pub fn poll_broken(&self, cx: &mut Context<'_>) -> Poll<Reason> {
-        loop {
-            match ready!(self.poll_due(cx)) {
-                Due::Go(reason) => return Poll::Ready(reason),
-                Due::Rest | Due::Leave => {}
-            }
-        }
-    }
-
-    /// Ready when something is to be done about the connection, until it was done.
-    pub fn poll_due(&self, cx: &mut Context<'_>) -> Poll<Due> {
-        loop {
-            ready!(self.alarm.poll_due(cx));
-            if let Some(due) = self.judge(self.warden.timer.now()) {
-                return Poll::Ready(due);
-            }
-            self.set_alarm();
-        }
-    }
-
-    /// What is to be done now, if anything is.
-    fn judge(&self, now: Moment) -> Option<Due> {
-        if let Some(reason) = self.ousted.get() {
-            return Some(Due::Go(reason));
-        }
-        if self.head_due.get() <= now {
-            self.note(Reason::Headers);
-            return Some(Due::Go(Reason::Headers));
-        }
-        if self.due.get() <= now {
-            return Some(self.phase_is_over(now));
-        }
-        if self.retires.get() <= now {
-            self.retires.set(Moment::NEVER);
-            self.note(Reason::MaxAge);
-            match self.phase.get() {
-                Phase::Idle | Phase::Resting => self.enter(Phase::Leaving),
-                Phase::Handshake
-                | Phase::Opening
-                | Phase::Head
-                | Phase::Busy
-                | Phase::HalfClosed
-                | Phase::Stalled
-                | Phase::Leaving => self.set_alarm(),
-            }
-            return Some(Due::Leave);
-        }
-        None
-    }
-
-    fn phase_is_over(&self, now: Moment) -> Due {
-        match self.phase.get() {
-            Phase::Idle if now < self.idle_due.get() => {
-                self.enter(Phase::Resting);
-                Due::Rest
-            }
-            // Between two requests nobody is in trouble, and the client had better be told.
-            Phase::Idle | Phase::Resting => {
-                self.note(Reason::Idle);
-                self.enter(Phase::Leaving);
-                Due::Leave
-            }
-            // Why was told when it began.
-            Phase::Leaving => Due::Go(Reason::Idle),
-            phase @ (Phase::Handshake
-            | Phase::Opening
-            | Phase::Head
-            | Phase::Busy
-            | Phase::HalfClosed
-            | Phase::Stalled) => {
-                let reason = phase.reason();
-                self.note(reason);
-                Due::Go(reason)
-            }
-        }
-    }
-
-    fn note(&self, reason: Reason) {
-        let client = self.client.get().ip();
-        self.warden.endings.note(reason, client, self.version.get());
     }
 
     fn settle(&self) {
@@ -407,7 +332,8 @@ impl Progress {
 
     fn set_alarm(&self) {
         if self.ousted.get().is_none() {
-            let others = self.head_due.get().min(self.retires.get());
+            let requests = self.head_due.get().min(self.answer_due.get());
+            let others = requests.min(self.retires.get());
             self.alarm.set_at(self.due.get().min(others));
         }
     }

@@ -57,6 +57,15 @@ impl Moment {
     pub fn since(self, earlier: Self) -> Duration {
         TICK * self.0.saturating_sub(earlier.0)
     }
+
+    /// When `span` from this moment on is surely over.
+    #[must_use]
+    pub fn plus(self, span: Duration) -> Self {
+        let ticks = span.as_millis().div_ceil(TICK.as_millis());
+        // One more, since the running tick has partly passed: never early.
+        let ticks = u32::try_from(ticks).unwrap_or(u32::MAX).saturating_add(1);
+        Self(self.0.saturating_add(ticks))
+    }
 }
 
 impl Timer {
@@ -79,7 +88,7 @@ impl Timer {
 
     /// The moment when `span` is surely over.
     pub fn after(&self, span: Duration) -> Moment {
-        self.0.hands.after(span)
+        self.now().plus(span)
     }
 
     /// A new deadline, not yet set.
@@ -146,15 +155,6 @@ impl Timer {
 /// So few alarms that are gone may be left lying about.
 const FEW: usize = 64;
 
-impl Hands {
-    fn after(&self, span: Duration) -> Moment {
-        let ticks = span.as_millis().div_ceil(TICK.as_millis());
-        // One more, since the running tick has partly passed: never early.
-        let ticks = u32::try_from(ticks).unwrap_or(u32::MAX).saturating_add(1);
-        Moment(self.now.get().0.saturating_add(ticks))
-    }
-}
-
 impl Entry {
     fn is_due(&self) -> bool {
         self.due.get() <= self.hands.now.get()
@@ -164,7 +164,12 @@ impl Entry {
 impl Alarm {
     /// Due `after` from now; whatever was set before is forgotten.
     pub fn set(&self, after: Duration) {
-        self.set_at(self.0.hands.after(after));
+        self.set_before(after, Moment::NEVER);
+    }
+
+    /// Due `after` from now, or at `latest` if that comes first; whatever was set before is forgotten.
+    pub fn set_before(&self, after: Duration, latest: Moment) {
+        self.set_at(self.0.hands.now.get().plus(after).min(latest));
     }
 
     /// Due at `moment`; whatever was set before is forgotten.

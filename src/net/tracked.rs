@@ -121,8 +121,8 @@ where
         let (Some(in_flight), Some(switch)) = (this.in_flight.take(), this.switch.take()) else {
             return Poll::Pending;
         };
-        in_flight.answers();
         let (mut parts, body) = response.into_parts();
+        in_flight.answers(parts.extensions.get().copied());
         if this.last.is_some() {
             let close = HeaderValue::from_static("close");
             parts.headers.insert(CONNECTION, close);

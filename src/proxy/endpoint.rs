@@ -8,7 +8,7 @@ use tokio::{sync::Mutex, time::timeout};
 use crate::{
     net::{
         dial::{self, Agreed, Dialled, NoConnection},
-        timer::Timer,
+        timer::{Moment, Timer},
         tls::{HTTP_1_1, Outbound},
     },
     proxy::{
@@ -84,8 +84,8 @@ impl Endpoint {
         &self.place
     }
 
-    /// A place on a connection for one request.
-    pub async fn lease(self: &Rc<Self>) -> Result<Lease, Error> {
+    /// A place on a connection for one request, by `latest`.
+    pub async fn lease(self: &Rc<Self>, latest: Moment) -> Result<Lease, Error> {
         if let Some(connection) = self.resting.take(self.spec.connect_timeout).await {
             return Ok(Lease::used_before(self, Line::Http1(connection)));
         }
@@ -93,11 +93,11 @@ impl Endpoint {
             return Ok(lease);
         }
         // Rare, and large as a future: kept out of every request's own.
-        Box::pin(self.open()).await
+        Box::pin(self.open(latest)).await
     }
 
     /// A connection of its own, in HTTP/1.1 whatever is spoken otherwise; it may leave HTTP behind.
-    pub async fn lease_alone(self: &Rc<Self>) -> Result<Lease, Error> {
+    pub async fn lease_alone(self: &Rc<Self>, latest: Moment) -> Result<Lease, Error> {
         let opened = async {
             let open = self.place_for_one()?;
             let stream = self.place.dial_for_http1().await?;
@@ -108,7 +108,7 @@ impl Endpoint {
             };
             Ok(Lease::fresh(self, line))
         };
-        self.in_time(opened).await
+        self.in_time(latest, opened).await
     }
 
     fn share(self: &Rc<Self>) -> Option<Lease> {
@@ -116,22 +116,24 @@ impl Endpoint {
         Some(Lease::used_before(self, Line::Http2(stream)))
     }
 
-    async fn open(self: &Rc<Self>) -> Result<Lease, Error> {
+    async fn open(self: &Rc<Self>, latest: Moment) -> Result<Lease, Error> {
         let opened = async {
             match self.speaks.get() {
                 Agreed::Http1 => self.connect().await,
                 Agreed::Http2 => self.connect_in_turn().await,
             }
         };
-        self.in_time(opened).await
+        self.in_time(latest, opened).await
     }
 
     /// Waits for a connection; the deadline is for all that it takes until a request can go over it.
     async fn in_time(
         &self,
+        latest: Moment,
         opened: impl Future<Output = Result<Lease, Error>>,
     ) -> Result<Lease, Error> {
-        let opened = timeout(self.spec.connect_timeout, opened).await;
+        let left = latest.since(self.timer.now());
+        let opened = timeout(left.min(self.spec.connect_timeout), opened).await;
         let opened = opened.unwrap_or(Err(Error::ConnectTimeout));
         match &opened {
             Ok(_) => self.is_lost.set(false),

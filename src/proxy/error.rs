@@ -40,6 +40,9 @@ pub enum Error {
     /// No answer began in time.
     #[error("no answer in time")]
     Timeout,
+    /// The client was still sending when the request had taken as long as it may.
+    #[error("the request took too long to arrive")]
+    Unfinished,
     /// The target cannot be written as HTTP/1.1.
     #[error("the target cannot be forwarded")]
     Target,
@@ -78,6 +81,9 @@ impl From<Error> for Reject {
                 "The app could not be reached in time.",
             ),
             Error::Timeout => Self::new(Code::UpstreamTimeout, "The app did not answer in time."),
+            Error::Unfinished => {
+                Self::new(Code::RequestTimeout, "The request took too long to arrive.")
+            }
             Error::Exhausted => Self::new(
                 Code::Overloaded,
                 "All connections to the app are busy; try again.",

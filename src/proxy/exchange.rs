@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use crate::{
     body::Body,
-    net::{fields::Reserved, grpc, hop_by_hop, patience::Pace},
+    net::{fields::Reserved, grpc, hop_by_hop, patience::Pace, progress::Allotted, timer::Moment},
     proxy::{
         Terms,
         content::Content,
@@ -31,6 +31,8 @@ pub struct Exchange {
     /// Taken while it is being sent.
     request: Option<Request<Upload>>,
     terms: Terms,
+    /// When the answer must have begun.
+    latest: Moment,
     /// For how long the client waits, if it said so.
     patience: Option<Duration>,
     /// How often it may be sent again that the app refused to begin with.
@@ -60,6 +62,7 @@ impl Exchange {
         let upload = Upload::new(incoming, terms, reserved).map_err(Error::Upload)?;
         to_origin_form(&mut parts)?;
         Ok(Self {
+            latest: upstream.latest(&terms),
             upstream,
             request: Some(Request::from_parts(parts, upload)),
             terms,
@@ -98,14 +101,14 @@ impl Exchange {
 
     /// `None` when the request was not sent and may be tried again.
     async fn attempt(&mut self) -> Result<Option<Response<Body<Content>>>, Error> {
-        let mut lease = self.upstream.lease().await?;
+        let mut lease = self.upstream.lease(self.latest).await?;
         self.tether.hold(lease.alarm())?;
         let Some(request) = self.request.take() else {
             return Err(Error::Target);
         };
         request
             .body()
-            .sent_under(lease.alarm(), self.terms.response_timeout);
+            .sent_under(lease.alarm(), self.terms.response_timeout, self.latest);
         let upload = request.body().watch();
         let sent = lease.send(request).await;
         // Also when there is an answer: nothing of it has gone to the client yet.
@@ -122,8 +125,7 @@ impl Exchange {
                 upload.answered(lease.body_idle());
                 let tether = mem::take(&mut self.tether);
                 let body = |incoming| Download::new(incoming, lease, upload, tether);
-                let response = receive(response).map(body);
-                Ok(Some(response.map(Content::Download).map(Body::stream)))
+                Ok(Some(answer(response, &self.terms, body)))
             }
             // The app had closed the connection before the request got on it.
             Sent::Unsent(request, _) if lease.was_used_before() => self.again(request),
@@ -135,7 +137,7 @@ impl Exchange {
             Sent::Unsent(_, error) | Sent::Refused(_, error) | Sent::Failed(error) => {
                 Err(why(error, &lease, &upload))
             }
-            Sent::Late => Err(Error::Timeout),
+            Sent::Late => Err(late(&upload)),
         }
     }
 }
@@ -171,9 +173,31 @@ const EVENTS: &[u8] = b"text/event-stream";
 pub fn why(error: hyper::Error, lease: &Lease, upload: &Watch) -> Error {
     match upload.end() {
         UploadEnd::Bad(bad) => Error::Upload(bad),
-        UploadEnd::Open | UploadEnd::Complete if lease.alarm().is_due() => Error::Timeout,
+        UploadEnd::Open | UploadEnd::Complete if lease.alarm().is_due() => late(upload),
         UploadEnd::Open | UploadEnd::Complete => Error::Exchange(error),
     }
+}
+
+/// Who it was that took too long.
+pub fn late(upload: &Watch) -> Error {
+    if upload.is_awaited() {
+        Error::Unfinished
+    } else {
+        Error::Timeout
+    }
+}
+
+/// An app's answer as it goes on to the client, and within which time it does.
+pub fn answer(
+    response: Response<Incoming>,
+    terms: &Terms,
+    body: impl FnOnce(Incoming) -> Download,
+) -> Response<Body<Content>> {
+    let mut response = receive(response);
+    if let Some(span) = terms.request_timeout {
+        response.extensions_mut().insert(Allotted(span));
+    }
+    response.map(|incoming| Body::stream(Content::Download(body(incoming))))
 }
 
 /// Takes off what belongs to the app's connection.

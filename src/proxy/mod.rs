@@ -144,4 +144,6 @@ pub struct Terms {
     pub tunnel_idle: Duration,
     /// From the end of the request to the beginning of the answer.
     pub response_timeout: Duration,
+    /// From the end of the request's head to the end of the answer, which in a WebSocket is its head.
+    pub request_timeout: Option<Duration>,
 }

@@ -27,7 +27,7 @@ use crate::{
         content::Content,
         download::Download,
         error::Error,
-        exchange::{receive, to_origin_form, why},
+        exchange::{answer, late, receive, to_origin_form, why},
         lease::{Lease, Sent},
         socket::Socket,
         tether::Tether,
@@ -97,9 +97,12 @@ impl Upgrade {
     }
 
     async fn attempt(self) -> Result<Response<Body<Content>>, Error> {
-        let mut lease = self.upstream.lease_alone().await?;
+        let latest = self.upstream.latest(&self.terms);
+        let mut lease = self.upstream.lease_alone(latest).await?;
         self.tether.hold(lease.alarm())?;
-        lease.alarm().set(self.terms.response_timeout);
+        lease
+            .alarm()
+            .set_before(self.terms.response_timeout, latest);
         let upload = self.request.body().watch();
         let sent = lease.send(self.request).await;
         // Also when there is an answer: nothing of it has gone to the client yet.
@@ -109,7 +112,7 @@ impl Upgrade {
             Sent::Unsent(_, error) | Sent::Refused(_, error) | Sent::Failed(error) => {
                 return Err(why(error, &lease, &upload));
             }
-            Sent::Late => return Err(Error::Timeout),
+            Sent::Late => return Err(late(&upload)),
         };
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             if !accepts(response.headers(), &self.key) {
@@ -121,8 +124,7 @@ impl Upgrade {
             return Err(Error::NotSwitched);
         }
         let body = |incoming| Download::new(incoming, lease, upload, self.tether);
-        let response = receive(response).map(body);
-        Ok(response.map(Content::Download).map(Body::stream))
+        Ok(answer(response, &self.terms, body))
     }
 }
 

@@ -17,7 +17,11 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep};
 
 use crate::{
-    net::{fields::Reserved, patience::Patience, timer::Alarm},
+    net::{
+        fields::Reserved,
+        patience::Patience,
+        timer::{Alarm, Moment},
+    },
     proxy::Terms,
 };
 
@@ -71,14 +75,22 @@ struct Upstreaming {
 struct Shared {
     end: Cell<UploadEnd>,
     is_answered: Cell<bool>,
-    /// What watches over the app until its answer begins, and how long the app may take.
-    answer_due: RefCell<Option<(Alarm, Duration)>>,
+    /// What watches over the app until its answer begins.
+    watched: RefCell<Option<Watched>>,
     /// Whether the client has to send the next piece before the app can do anything.
     client_sends: Cell<bool>,
     /// Whether the client has to take the next piece of the answer.
     client_takes: Cell<bool>,
     /// Wakes who sends the body.
     sending: Cell<Option<Waker>>,
+}
+
+struct Watched {
+    by: Alarm,
+    /// How long the app may take for its next step.
+    pause: Duration,
+    /// When app and client together have taken too long.
+    latest: Moment,
 }
 
 impl Upload {
@@ -99,7 +111,7 @@ impl Upload {
             shared: Rc::new(Shared {
                 end: Cell::new(UploadEnd::Open),
                 is_answered: Cell::new(false),
-                answer_due: RefCell::new(None),
+                watched: RefCell::new(None),
                 client_sends: Cell::new(false),
                 client_takes: Cell::new(false),
                 sending: Cell::new(None),
@@ -123,12 +135,15 @@ impl Upload {
     }
 
     /// From now on `alarm` watches over the app: it is due when the app has neither taken the next
-    /// piece nor answered for `timeout`.
-    pub fn sent_under(&self, alarm: &Alarm, timeout: Duration) {
-        alarm.set(timeout);
+    /// piece nor answered for `timeout`, and at `latest` in any case.
+    pub fn sent_under(&self, alarm: &Alarm, timeout: Duration, latest: Moment) {
+        alarm.set_before(timeout, latest);
         if let Some(body) = &self.0 {
-            let watched = Some((alarm.clone(), timeout));
-            body.shared.answer_due.replace(watched);
+            body.shared.watched.replace(Some(Watched {
+                by: alarm.clone(),
+                pause: timeout,
+                latest,
+            }));
         }
     }
 
@@ -145,8 +160,10 @@ impl Watch {
         if let Some(shared) = &self.0 {
             shared.is_answered.set(true);
             shared.client_takes.set(true);
-            if let Some((_, timeout)) = &mut *shared.answer_due.borrow_mut() {
-                *timeout = idle;
+            if let Some(watched) = &mut *shared.watched.borrow_mut() {
+                watched.pause = idle;
+                // From here on the client's own connection sees to it.
+                watched.latest = Moment::NEVER;
             }
         }
     }
@@ -164,6 +181,12 @@ impl Watch {
             shared.client_takes.set(false);
             !shared.client_sends.get()
         })
+    }
+
+    /// Whether the client has to send the next piece before the app can do anything.
+    pub fn is_awaited(&self) -> bool {
+        let shared = self.0.as_ref();
+        shared.is_some_and(|it| it.end.get() == UploadEnd::Open && it.client_sends.get())
     }
 
     /// Nobody will take the rest of it, should there be any.
@@ -246,8 +269,8 @@ impl Shared {
     /// The app asks for more and the client has none: it is not the app that takes so long.
     fn wait_for_client(&self) {
         self.client_sends.set(true);
-        if let Some((alarm, _)) = &*self.answer_due.borrow() {
-            alarm.lift();
+        if let Some(watched) = &*self.watched.borrow() {
+            watched.by.set_at(watched.latest);
         }
     }
 
@@ -258,8 +281,8 @@ impl Shared {
         if self.client_takes.get() {
             return;
         }
-        if let Some((alarm, timeout)) = &*self.answer_due.borrow() {
-            alarm.set(*timeout);
+        if let Some(watched) = &*self.watched.borrow() {
+            watched.by.set_before(watched.pause, watched.latest);
         }
     }
 }

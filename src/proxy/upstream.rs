@@ -3,9 +3,9 @@
 use std::{cell::Cell, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
 
 use crate::{
-    net::timer::Timer,
+    net::timer::{Moment, Timer},
     proxy::{
-        App, UpstreamSpec,
+        App, Terms, UpstreamSpec,
         endpoint::{Endpoint, Place},
         error::Error,
         lease::Lease,
@@ -17,6 +17,7 @@ use crate::{
 pub struct Upstream {
     spec: Arc<UpstreamSpec>,
     endpoints: Vec<Rc<Endpoint>>,
+    timer: Timer,
     /// Whose turn it is.
     next: Cell<usize>,
 }
@@ -39,6 +40,7 @@ impl Upstream {
                 .filter_map(place)
                 .map(endpoint)
                 .collect(),
+            timer: timer.clone(),
             next: Cell::new(0),
         }
     }
@@ -53,14 +55,23 @@ impl Upstream {
         self.spec.stream_idle
     }
 
-    /// A way to the server whose turn it is, or to the first one after it that accepts a connection.
-    pub async fn lease(&self) -> Result<Lease, Error> {
-        self.ask(Endpoint::lease).await
+    /// When the answer to a request that begins now must have begun.
+    pub fn latest(&self, terms: &Terms) -> Moment {
+        let span = terms.request_timeout;
+        span.map_or(Moment::NEVER, |span| self.timer.after(span))
+    }
+
+    /// A way to the server whose turn it is, or to the first one after it that accepts a connection before
+    /// `latest`.
+    pub async fn lease(&self, latest: Moment) -> Result<Lease, Error> {
+        self.ask(async |endpoint| endpoint.lease(latest).await)
+            .await
     }
 
     /// The same over a connection that is opened for this alone, and that may leave HTTP behind.
-    pub async fn lease_alone(&self) -> Result<Lease, Error> {
-        self.ask(Endpoint::lease_alone).await
+    pub async fn lease_alone(&self, latest: Moment) -> Result<Lease, Error> {
+        self.ask(async |endpoint| endpoint.lease_alone(latest).await)
+            .await
     }
 
     async fn ask(

@@ -21,12 +21,6 @@ const MANY: u32 = 20_000;
 
 const ENHANCE_YOUR_CALM: u32 = 11;
 
-async fn ended(stage: &Stage, reason: &str) -> u64 {
-    stage
-        .metric(&format!("connections_ended_total{{reason=\"{reason}\"}}"))
-        .await
-}
-
 #[tokio::test]
 async fn frames_that_do_no_work_end_their_connection_and_are_counted_by_kind() {
     let app = Puppet::new().await;
@@ -52,14 +46,14 @@ async fn frames_that_do_no_work_end_their_connection_and_are_counted_by_kind() {
             Frame::new(PRIORITY_UPDATE, 0, 0, [0, 0, 0, 1]),
         ),
     ] {
-        let before = ended(&stage, reason).await;
+        let before = stage.ended(reason).await;
         let mut enemy = Frames::to(stage.address).await;
         enemy.send(std::slice::from_ref(&head)).await;
         let block = vec![frame; 100];
         let hung_up = enemy.repeat(MANY / 100, |_| block.clone()).await;
         let farewell = enemy.farewell().await;
         assert!(hung_up || farewell == Some(ENHANCE_YOUR_CALM), "{reason}");
-        assert_eq!(ended(&stage, reason).await, before + 1, "{reason}");
+        assert_eq!(stage.ended(reason).await, before + 1, "{reason}");
     }
 }
 
@@ -76,7 +70,7 @@ async fn requests_that_are_taken_back_end_their_connection() {
     let hung_up = enemy.repeat(MANY, cancelled).await;
     assert!(hung_up || enemy.farewell().await.is_some());
     // The parser itself takes care of this kind.
-    assert_eq!(ended(&stage, "flood").await, 1);
+    assert_eq!(stage.ended("flood").await, 1);
 }
 
 #[tokio::test]
@@ -90,7 +84,7 @@ async fn a_head_without_an_end_gets_no_more_time_in_many_frames_than_in_one() {
         let mut client = Frames::to(stage.address).await;
         client.send_bytes(said).await;
         client.farewell().await;
-        assert_eq!(ended(&stage, "headers").await, count);
+        assert_eq!(stage.ended("headers").await, count);
     }
 }
 
@@ -167,5 +161,5 @@ async fn a_ping_now_and_then_neither_ends_a_connection_nor_keeps_it() {
     while client.try_send(std::slice::from_ref(&ping)).await.is_ok() {
         drops.tick().await;
     }
-    assert_eq!(ended(&stage, "idle").await, 1);
+    assert_eq!(stage.ended("idle").await, 1);
 }

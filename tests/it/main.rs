@@ -60,6 +60,7 @@ mod no_request;
 mod operators;
 mod pool;
 mod proxy_protocol;
+mod request_timeout;
 mod routes;
 mod shutdown;
 mod slow_clients;

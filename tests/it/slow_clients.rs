@@ -22,13 +22,6 @@ async fn stage(app: &Puppet, settings: &[&str]) -> Stage {
     Stage::with(&[&own, settings].concat()).await
 }
 
-/// How many connections ended for this reason.
-async fn ended(stage: &Stage, reason: &str) -> u64 {
-    stage
-        .metric(&format!("connections_ended_total{{reason=\"{reason}\"}}"))
-        .await
-}
-
 #[tokio::test]
 async fn a_byte_now_and_then_does_not_keep_an_upload_alive() {
     let app = Puppet::new().await;
@@ -120,7 +113,7 @@ async fn who_reads_an_answer_drop_by_drop_is_hung_up_on() {
         () = drip => {}
         flooded = timeout(PATIENCE, flood) => flooded.expect("an end"),
     }
-    assert_eq!(ended(&stage, "stalled").await, 1);
+    assert_eq!(stage.ended("stalled").await, 1);
 }
 
 #[tokio::test]
@@ -159,7 +152,7 @@ async fn who_is_gone_for_good_does_not_keep_an_app_busy() {
     assert_eq!(server.rest().await, "");
     let line = stage.access_log.line(|line| line.contains(" 499 ")).await;
     assert!(line.contains(" GET / "), "{line}");
-    assert_eq!(ended(&stage, "half_closed").await, 1);
+    assert_eq!(stage.ended("half_closed").await, 1);
 }
 
 #[tokio::test]
@@ -186,7 +179,7 @@ async fn an_old_connection_is_told_to_end_after_its_answer() {
         (rest.expect("in time"), nothing),
         (String::new(), String::new())
     );
-    assert_eq!(ended(&stage, "max_age").await, 2);
+    assert_eq!(stage.ended("max_age").await, 2);
 }
 
 #[tokio::test]
@@ -197,7 +190,7 @@ async fn an_old_http_2_connection_ends_when_all_is_answered() {
     let waiting = tokio::spawn(async move { client.send(get("http://h/")).await });
     let mut server = app.accept().await;
     server.request().await;
-    while ended(&stage, "max_age").await == 0 {
+    while stage.ended("max_age").await == 0 {
         tokio::task::yield_now().await;
     }
     server.send(OK).await;
@@ -218,10 +211,10 @@ async fn every_limit_that_ends_a_connection_says_so() {
         (GET, "idle"),
         ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "idle"),
     ] {
-        let before = ended(&stage, reason).await;
+        let before = stage.ended(reason).await;
         let mut wire = Wire::to(stage.address).await;
         wire.send(said).await;
         wire.rest().await;
-        assert_eq!(ended(&stage, reason).await, before + 1, "{said:?}");
+        assert_eq!(stage.ended(reason).await, before + 1, "{said:?}");
     }
 }

@@ -33,6 +33,7 @@ limits = ["100/s per ip", "30/m per subject"]
 cors.origins = ["https://a.example", "https://*.b.example"]
 max_body = "1kb"
 response_timeout = "1m30s"
+request_timeout = "10m"
 
 [[routes]]
 name = "files"
@@ -78,6 +79,7 @@ fn a_route_is_shown_with_its_policy_and_its_upstream() {
          or, for a browser that asks for a page, /api/auth/login\n\
          upstream  shop at http://10.0.0.1:3000 http://10.0.0.2:3000\n\
          limits    1kb of request body, 1m30s until the answer begins\n          \
+         10m until it has ended\n          \
          100/1s per ip\n          \
          30/60s per subject\n\
          pages     of https://a.example or https://*.b.example may ask, too\n",

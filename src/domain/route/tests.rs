@@ -34,6 +34,7 @@ fn route(index: usize, text: &str) -> Route {
         forward_token: false,
         max_body: 0,
         response_timeout: Duration::ZERO,
+        request_timeout: None,
     }
 }
 

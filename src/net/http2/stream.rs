@@ -1,4 +1,4 @@
-//! One HTTP/2 stream: a task of the worker that ends when its client takes nothing of its answer for too long. Knows nothing of what is served.
+//! One HTTP/2 stream: a task of the worker that ends when its client takes nothing of its answer for too long, or the answer takes too long itself. Knows nothing of what is served.
 //!
 //! HTTP/1 shows such a client at its socket. Here the socket may be busy with other streams while one
 //! window stays closed, so the stream itself is watched: its body says when it is asked for more, and
@@ -33,18 +33,22 @@ impl<F: Future<Output = ()> + 'static> Executor<F> for Streams {
         drop(spawn_local(Supervised {
             stream,
             stalled: None,
+            overdue: None,
             progress: Rc::clone(&self.0),
         }));
     }
 }
 
 pin_project! {
-    /// A stream under the deadline of a client that reads. Given up, it is reset.
+    /// A stream under the deadlines of a client that reads and of an answer that ends. Given up, it is
+    /// reset.
     struct Supervised<F> {
         #[pin]
         stream: F,
         // Made when the body is first asked for; most streams have ended by then.
         stalled: Option<Alarm>,
+        // Made when the answer begins, if it must end at some moment.
+        overdue: Option<Alarm>,
         progress: Rc<Progress>,
     }
 }
@@ -63,9 +67,15 @@ impl<F: Future<Output = ()>> Future for Supervised<F> {
         if this.progress.take_asked() {
             this.progress.await_client(this.stalled);
         }
-        match this.stalled {
-            Some(alarm) => alarm.poll_due(cx),
-            None => Poll::Pending,
+        if let Some(due) = this.progress.take_answer_due() {
+            let alarm = this.progress.warden().timer.alarm();
+            alarm.set_at(due);
+            *this.overdue = Some(alarm);
         }
+        let mut deadlines = this.stalled.iter().chain(this.overdue.as_ref());
+        if deadlines.any(|alarm| alarm.poll_due(cx).is_ready()) {
+            return Poll::Ready(());
+        }
+        Poll::Pending
     }
 }

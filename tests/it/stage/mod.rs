@@ -211,6 +211,12 @@ impl Stage {
         count.map_or(0, |count| count.parse().expect("a number"))
     }
 
+    /// How many connections of clients were ended for this reason.
+    pub async fn ended(&self, reason: &str) -> u64 {
+        self.metric(&format!("connections_ended_total{{reason=\"{reason}\"}}"))
+            .await
+    }
+
     /// A request for a code.
     pub fn send_otp(&self, phone: &str) -> Call {
         self.post("/api/auth/send-otp")

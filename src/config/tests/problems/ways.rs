@@ -101,6 +101,20 @@ fn a_policy_that_means_nothing_is_refused() {
 }
 
 #[test]
+fn a_time_that_no_request_could_keep_to_is_refused() {
+    let expected = "request_timeout: expected a span of time of a second or more such as \"1h\", or \
+                    \"off\", found \"10ms\"";
+    check_route(
+        "request_timeout = '10ms'",
+        &format!("gateway.toml:3:19: routes[0].{expected}"),
+    );
+    check(
+        "server.limits.request_timeout = '10ms'",
+        &format!("gateway.toml:1:33: server.limits.{expected}"),
+    );
+}
+
+#[test]
 fn routes_must_lead_somewhere_and_be_told_apart() {
     check(
         "[[routes]]\n",
