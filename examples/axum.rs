@@ -72,6 +72,7 @@ pub async fn app(sms: Sms, secret: &Secret) -> Result<Router, Box<dyn Error>> {
             tokens,
             outbox,
             masters,
+            captcha: None,
             metrics,
             clock,
         }),

@@ -138,7 +138,10 @@ mod clock;
 mod secret;
 
 pub use crate::{
-    auth::{AuthService, Parts, Spec as AuthSpec},
+    auth::{
+        AuthService, Parts, Spec as AuthSpec,
+        captcha::{Captcha, Spec as CaptchaSpec},
+    },
     clock::{Clock, Timestamp},
     domain::session::SessionId,
     edge::{

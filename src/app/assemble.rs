@@ -15,7 +15,7 @@ use crate::{
         Deps, Error, certificates::CertificateFiles, control::Control, demo, entrance::Https,
         keys::KeyDirectory, random, site::Plan,
     },
-    auth::{AuthService, Parts},
+    auth::{AuthService, Parts, captcha::Captcha},
     clock::Clock,
     config::{self, Config, Live},
     edge::{
@@ -71,8 +71,10 @@ pub async fn assemble(
         .watched_by(keys.lookout().clone());
     let sms = Sms::open(&live.sms, console, &clock)?;
     let (outbox, sending) = Outbox::new(sms, OUTBOX, metrics.clone());
+    let captcha = live.auth.captcha.clone().map(Captcha::open).transpose();
     let auth = AuthService::new(Parts {
         spec: Arc::clone(&live.auth),
+        captcha: captcha.map_err(Error::Captcha)?,
         store: store.clone(),
         tokens: tokens.clone(),
         outbox,

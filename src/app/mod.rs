@@ -44,10 +44,10 @@ use crate::{
     clock::Clock,
     config::{Config, KeptError},
     net::{
+        client::Untrusted,
         listen::{Listener, bind},
         tls,
     },
-    sms::http::Untrusted,
     store,
     token::KeysError,
 };
@@ -104,6 +104,9 @@ pub enum Error {
     /// Providers cannot be reached safely.
     #[error("messages cannot be sent: {0}")]
     Sms(#[from] Untrusted),
+    /// The provider of captchas cannot be reached safely.
+    #[error("captchas cannot be asked about: {0}")]
+    Captcha(#[source] Untrusted),
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] store::OpenError),

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use http::{HeaderMap, HeaderName, header, request::Parts as Head};
 
 use crate::{
-    auth::spec::Spec,
+    auth::{captcha::Captcha, spec::Spec},
     clock::{Clock, Timestamp},
     domain::{phone::Phone, session::SessionId},
     net::{
@@ -42,6 +42,8 @@ pub struct Parts {
     pub outbox: Outbox,
     /// From which codes, tags and names are derived.
     pub masters: Arc<Masters>,
+    /// Whose captchas do instead of a proof of work, if anybody's.
+    pub captcha: Option<Captcha>,
     /// Where events are counted.
     pub metrics: Metrics,
     /// What time it is.

@@ -11,6 +11,7 @@ use crate::{
     auth::{
         bearer,
         call::{Call, Desk},
+        captcha::Token,
         cookie, form,
         page::{self, CodeForm, NumberForm, Scripts, WorkForm},
         refresh,
@@ -36,6 +37,7 @@ struct Visit<'a> {
     number: String,
     challenge: String,
     proof: Option<String>,
+    captcha: Option<Token>,
 }
 
 /// What went wrong: the refusal, and how it is put to a person.
@@ -84,6 +86,9 @@ pub async fn submit(desk: &Desk, call: &Call, mut fields: Fields) -> Reply {
     }
     visit.challenge = fields.optional("challenge_id").unwrap_or_default();
     visit.proof = fields.optional("proof").filter(|proof| !proof.is_empty());
+    visit.captcha = fields
+        .optional("captcha")
+        .and_then(|text| text.parse().ok());
     visit.number = fields.optional("mobile_number").unwrap_or_default();
     let phone = match Phone::parse(&visit.number, desk.spec().default_country) {
         Ok(phone) => phone,
@@ -110,12 +115,14 @@ impl<'a> Visit<'a> {
             number: String::new(),
             challenge: String::new(),
             proof: None,
+            captcha: None,
         }
     }
 
     async fn send(mut self, phone: &Phone) -> Reply {
         let wish = Wish {
             proof: self.proof.take(),
+            captcha: self.captcha.take(),
             ..Wish::new(phone.clone(), self.desk.spec())
         };
         match send_otp::send(self.desk, self.call, &wish).await {
@@ -161,6 +168,10 @@ impl<'a> Visit<'a> {
     fn ask_proof(&self, reject: Reject) -> Reply {
         let proof = reject.member("proof");
         let member = |name: &str| proof.and_then(|proof| proof.get(name));
+        // Not where its provider just could not be asked.
+        let captcha = reject
+            .member("captcha")
+            .and(self.desk.spec().captcha.as_ref());
         let page = WorkForm {
             action: &self.action(),
             return_to: &self.return_to,
@@ -168,9 +179,10 @@ impl<'a> Visit<'a> {
             challenge: &self.challenge,
             puzzle: member("puzzle").and_then(Value::as_str).unwrap_or_default(),
             bits: member("bits").and_then(Value::as_u64).unwrap_or_default(),
+            captcha,
         }
         .page();
-        page::instead(reject.into_response(), page, Scripts::Work)
+        page::instead(reject.into_response(), page, Scripts::Work(captcha))
     }
 
     fn ask_code(&self, phone: &Phone, trouble: Trouble) -> Reply {

@@ -33,6 +33,7 @@ mod verify_otp;
 mod well_known;
 
 mod bearer;
+pub mod captcha;
 mod chance;
 mod cookie;
 mod derive;
@@ -64,6 +65,7 @@ pub use self::{
 };
 use self::{
     call::{Call, Desk},
+    captcha::Captcha,
     endpoint::Endpoint,
     wire::{Fields, Limits},
 };
@@ -112,6 +114,7 @@ impl AuthService {
         let parts = self.0.desk.parts.clone();
         Self::new(Parts {
             store: parts.store.for_worker(),
+            captcha: parts.captcha.as_ref().map(Captcha::for_worker),
             ..parts
         })
     }

@@ -1,7 +1,9 @@
 //! The hosted login page: HTML and the headers around it; knows nothing of codes, sessions or what happens to a form.
 //!
 //! It works without any script, and forbids all of them; but for the page that has a browser prove some
-//! work, which allows the one that does it. What people typed is escaped by `maud`.
+//! work ([`work`]), which allows the one that does it. What people typed is escaped by `maud`.
+
+mod work;
 
 use std::sync::LazyLock;
 
@@ -12,7 +14,9 @@ use form_urlencoded::byte_serialize;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+pub use self::work::WorkForm;
 use crate::auth::{
+    captcha,
     return_to::ReturnTo,
     wire::{self, Reply},
 };
@@ -51,49 +55,26 @@ pub struct CodeForm<'a> {
     pub trouble: Option<&'a str>,
 }
 
-/// The page on which a browser proves some work.
-#[derive(Debug, Clone, Copy)]
-pub struct WorkForm<'a> {
-    /// Where the form goes.
-    pub action: &'a str,
-    /// Where the browser goes in the end.
-    pub return_to: &'a ReturnTo,
-    /// What was typed.
-    pub number: &'a str,
-    /// The challenge, when there is one.
-    pub challenge: &'a str,
-    /// What is to be solved.
-    pub puzzle: &'a str,
-    /// How hard it is.
-    pub bits: u64,
-}
-
 /// What a page may run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scripts {
+pub enum Scripts<'a> {
     /// Nothing.
     None,
-    /// The script that proves some work.
-    Work,
+    /// The script that proves some work, and that of a captcha if one is offered.
+    Work(Option<&'a captcha::Spec>),
 }
 
 const STYLE: &str = include_str!("page.css");
-const WORK: &str = include_str!("work.js");
 
 /// Nothing may be loaded or run but this style, and nobody may frame the page to catch a tap.
-static POLICY: LazyLock<Option<HeaderValue>> = LazyLock::new(|| policy(""));
+static POLICY: LazyLock<Option<HeaderValue>> =
+    LazyLock::new(|| HeaderValue::from_str(&policy("", &hash_of(STYLE))).ok());
 
-/// The same for the page that has a script.
-static POLICY_OF_WORK: LazyLock<Option<HeaderValue>> =
-    LazyLock::new(|| policy(&format!("script-src {}; ", hash_of(WORK))));
-
-fn policy(scripts: &str) -> Option<HeaderValue> {
-    let style = hash_of(STYLE);
-    let policy = format!(
+fn policy(scripts: &str, style: &str) -> String {
+    format!(
         "default-src 'none'; {scripts}style-src {style}; form-action 'self'; \
          base-uri 'none'; frame-ancestors 'none'"
-    );
-    HeaderValue::from_str(&policy).ok()
+    )
 }
 
 fn hash_of(text: &str) -> String {
@@ -164,37 +145,6 @@ impl CodeForm<'_> {
     }
 }
 
-impl WorkForm<'_> {
-    /// The page.
-    pub fn page(&self) -> Markup {
-        frame(
-            "One moment",
-            &html! {
-                form #work method="post" action=(self.action)
-                    data-puzzle=(self.puzzle) data-bits=(self.bits) {
-                    input type="hidden" name="return_to" value=(self.return_to.as_str());
-                    input type="hidden" name="mobile_number" value=(self.number);
-                    input type="hidden" name="challenge_id" value=(self.challenge);
-                    input type="hidden" name="proof";
-                    input type="hidden" name="step" value="send";
-                    p role="status" {
-                        "Many codes were asked for lately and never entered. Your browser now computes \
-                         for some seconds, to show that you mean it; then your code is sent."
-                    }
-                    progress aria-label="Computing" {}
-                    noscript {
-                        p #trouble role="alert" {
-                            "This needs JavaScript, which your browser does not run here. Allow it \
-                             and try again, or come back later."
-                        }
-                    }
-                }
-                script { (PreEscaped(WORK)) }
-            },
-        )
-    }
-}
-
 /// Makes an answer of a page. No cache keeps it, no site frames it, and its address, which may name
 /// a place in the app, is told to nobody else; our own form still gets an `Origin` to show.
 pub fn reply(status: StatusCode, page: Markup) -> Reply {
@@ -204,14 +154,14 @@ pub fn reply(status: StatusCode, page: Markup) -> Reply {
 }
 
 /// Puts `page` in the place of a refusal's document, and leaves its status and its other headers.
-pub fn instead(refusal: Reply, page: Markup, scripts: Scripts) -> Reply {
+pub fn instead(refusal: Reply, page: Markup, scripts: Scripts<'_>) -> Reply {
     let (parts, _document) = refusal.into_parts();
     let mut reply = Reply::from_parts(parts, Bytes::from(page.into_string()).into());
     dress(&mut reply, scripts);
     reply
 }
 
-fn dress(reply: &mut Reply, scripts: Scripts) {
+fn dress(reply: &mut Reply, scripts: Scripts<'_>) {
     let headers = reply.headers_mut();
     for (name, value) in [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
@@ -225,10 +175,10 @@ fn dress(reply: &mut Reply, scripts: Scripts) {
         headers.insert(name, HeaderValue::from_static(value));
     }
     let policy = match scripts {
-        Scripts::None => &POLICY,
-        Scripts::Work => &POLICY_OF_WORK,
+        Scripts::None => (*POLICY).clone(),
+        Scripts::Work(captcha) => work::policy(captcha),
     };
-    if let Some(policy) = (*policy).clone() {
+    if let Some(policy) = policy {
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
 }

@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::{
     auth::{
         call::{Call, Desk},
+        captcha::Token,
         chance, derive,
         guard::{self, Proven},
         spec::Spec,
@@ -51,6 +52,8 @@ pub struct Wish {
     pub locale: Option<Locale>,
     /// A proof of some work, `PUZZLE.NONCE`.
     pub proof: Option<String>,
+    /// What a captcha gave for being solved.
+    pub captcha: Option<Token>,
 }
 
 /// Answers a request for a code.
@@ -89,6 +92,7 @@ impl Wish {
             channel: spec.channel(),
             locale: None,
             proof: None,
+            captcha: None,
         }
     }
 }
@@ -108,7 +112,7 @@ pub async fn send(desk: &Desk, call: &Call, wish: &Wish) -> Result<Sent, Reject>
     let permit = desk.parts.outbox.reserve().inspect_err(|_| {
         desk.parts.metrics.otp_send(Send::Overloaded);
     })?;
-    let started = start(desk, call, phone, proven).await?;
+    let started = start(desk, call, wish, proven).await?;
     let code = code_of(desk, &started)?;
     let sent = Sent {
         challenge: started.id,
@@ -144,11 +148,14 @@ fn read(mut fields: Fields, spec: &Spec) -> Result<Wish, Wrong> {
     let locale = fields.optional("locale");
     let locale = locale.and_then(|text| text.parse().ok());
     let proof = fields.optional("proof");
+    let captcha = fields.optional("captcha");
+    let captcha = captcha.and_then(|text| fields.parsed("captcha", text.parse()));
     fields.finish(phone.zip(channel).map(|(phone, channel)| Wish {
         phone,
         channel,
         locale,
         proof,
+        captcha,
     }))
 }
 
@@ -164,13 +171,41 @@ fn channel(fields: &mut Fields, spec: &Spec) -> Option<Channel> {
     known.copied()
 }
 
-/// The one step in the store: all limits admit it and the challenge stands, or nothing happened.
+/// All limits admit it and the challenge stands, or nothing happened. Where work is demanded and a
+/// captcha was solved instead, it is tried once more with that.
 async fn start(
     desk: &Desk,
     call: &Call,
-    phone: &Phone,
-    proven: Proven,
+    wish: &Wish,
+    mut proven: Proven,
 ) -> Result<otp::Started, Reject> {
+    let phone = &wish.phone;
+    let mut sending = step(desk, call, phone, proven).await?;
+    if let Sending::Suspected(alarm) = sending
+        && let Some(solved) = guard::solved(desk, call, wish, alarm).await
+    {
+        proven = solved;
+        if proven.is_captcha() {
+            sending = step(desk, call, phone, proven).await?;
+        }
+    }
+    match sending {
+        Sending::Started(started) => Ok(started),
+        Sending::Despite(started, alarm) => {
+            guard::note(desk, call, phone, alarm, proven);
+            Ok(started)
+        }
+        Sending::Limited { charge, wait } => Err(limited(desk, call, phone, charge, wait)),
+        Sending::Suspected(alarm) => Err(guard::refuse(desk, call, phone, alarm, proven)),
+        Sending::Repeated(_) | Sending::Reused => Err(Reject::new(
+            reject::Code::Internal,
+            "A request without a name was taken for another one.",
+        )),
+    }
+}
+
+/// The one step in the store.
+async fn step(desk: &Desk, call: &Call, phone: &Phone, proven: Proven) -> Result<Sending, Reject> {
     let (spec, masters) = (desk.spec(), &desk.parts.masters);
     let current = masters.current();
     let nonce = Nonce(chance::bytes()?);
@@ -197,19 +232,7 @@ async fn start(
         once: None,
     };
     let sending = store.start_challenge(account, start, charges, credit, spec.otp, parcel);
-    match sending.await? {
-        Sending::Started(started) => Ok(started),
-        Sending::Despite(started, alarm) => {
-            guard::note(desk, call, phone, alarm);
-            Ok(started)
-        }
-        Sending::Limited { charge, wait } => Err(limited(desk, call, phone, charge, wait)),
-        Sending::Suspected(alarm) => Err(guard::refuse(desk, call, phone, alarm, proven)),
-        Sending::Repeated(_) | Sending::Reused => Err(Reject::new(
-            reject::Code::Internal,
-            "A request without a name was taken for another one.",
-        )),
-    }
+    Ok(sending.await?)
 }
 
 /// The code of a challenge, which may be an earlier one that is sent once more.

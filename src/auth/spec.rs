@@ -5,6 +5,7 @@ use std::{net::IpAddr, time::Duration};
 use ipnet::IpNet;
 
 use crate::{
+    auth::captcha,
     clock::Timestamp,
     domain::{
         otp::{self, Code},
@@ -37,6 +38,8 @@ pub struct Spec {
     pub limits: Vec<Limit>,
     /// What becomes of those whose codes nobody answers.
     pub guard: Guard,
+    /// Whose captchas do instead of the work that they have to prove, if anybody's.
+    pub captcha: Option<captcha::Spec>,
     /// The pause that a client should keep before it asks for the code again.
     pub resend_in: Duration,
     /// How sessions live and end.

@@ -1,8 +1,10 @@
 //! What works on a developer's machine and should not go into production.
 
 use crate::{
+    auth::captcha,
     config::{
         MasterSecret,
+        captcha::findings as findings_of_captchas,
         document::Section,
         problem::{Advice, Problem, Reported},
         server::{Mode, Server},
@@ -24,6 +26,8 @@ pub struct Subject<'a> {
     pub store: &'a Backend,
     /// Who carries messages.
     pub sms: &'a sms::Spec,
+    /// Whose captchas are taken.
+    pub captcha: Option<&'a captcha::Spec>,
     /// The apps.
     pub upstreams: &'a [UpstreamSpec],
 }
@@ -73,6 +77,7 @@ fn findings(root: &Section<'_>, subject: &Subject<'_>) -> Vec<Problem> {
         found.push(tokens.problem("keys", what, Some(help.to_owned())));
     }
     found.extend(findings_of_sms(&root.section("sms"), subject.sms));
+    found.extend(findings_of_captchas(&root.section("otp"), subject.captcha));
     for (name, upstream) in root.named("upstreams") {
         let spec = subject.upstreams.iter().find(|spec| *spec.name == *name);
         if spec.is_some_and(|spec| spec.servers.contains(&proxy::Server::Demo)) {

@@ -5,6 +5,7 @@ use std::{num::NonZeroU32, time::Duration};
 use crate::{
     auth::{self, Countries},
     config::{
+        captcha::captcha,
         document::Section,
         guard::guard,
         item::Item,
@@ -59,7 +60,7 @@ pub fn login(
     let auth = root.section("auth");
     let max_body = auth.read_within("max_body", r#""16kb""#, Size(1 << 10)..=Size(1 << 20));
     let body_timeout = auth.read_within("body_timeout", r#""10s""#, SECOND..=MINUTE * 5);
-    let otp = otp(&root.section("otp"));
+    let otp = otp(&root.section("otp"), public_url);
     let wording = wording(&root.section("sms"), public_url);
     let session = root.section("session");
     let cookie_secure = session.read("cookie_secure", r#""auto""#);
@@ -78,6 +79,7 @@ pub fn login(
         otp: otp.policy,
         limits: otp.limits,
         guard: otp.guard,
+        captcha: otp.captcha,
         resend_in: otp.resend_in,
         session: session::Policy {
             idle: sessions.idle,
@@ -121,6 +123,7 @@ struct Otp {
     policy: otp::Policy,
     limits: Vec<Limit>,
     guard: auth::Guard,
+    captcha: Option<auth::captcha::Spec>,
     resend_in: Duration,
     default_country: CallingCode,
     countries: Countries,
@@ -128,7 +131,7 @@ struct Otp {
     test_numbers: Vec<auth::TestNumber>,
 }
 
-fn otp(section: &Section<'_>) -> Result<Otp, Reported> {
+fn otp(section: &Section<'_>, public_url: Option<&Origin>) -> Result<Otp, Reported> {
     let policy = policy(section);
     let limits: Result<Vec<Limit>, _> = section.read(
         "limits",
@@ -143,6 +146,7 @@ fn otp(section: &Section<'_>) -> Result<Otp, Reported> {
         r#"["premium_rate", "shared_cost", "toll_free", "pager", "uan", "voicemail"]"#,
     );
     let guard = guard(section);
+    let captcha = captcha(section, public_url);
     let length = policy
         .as_ref()
         .map(|policy| policy.length)
@@ -156,6 +160,7 @@ fn otp(section: &Section<'_>) -> Result<Otp, Reported> {
         policy: policy?,
         limits,
         guard: guard?,
+        captcha: captcha?,
         resend_in: resend_in?.max(resend_after),
         countries: countries?.with(default_country),
         refused_kinds: refused_kinds?,

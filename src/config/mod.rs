@@ -17,6 +17,7 @@ mod url;
 mod value;
 
 mod advice;
+mod captcha;
 mod cors;
 mod guard;
 mod headers;

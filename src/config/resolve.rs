@@ -74,17 +74,18 @@ pub fn read(root: &Section<'_>, flags: &Flags) -> Result<Loaded, Reported> {
     let (Tokens { spec, keys, .. }, sms, upstreams) = (tokens?, sms?, upstreams?);
     let (store, stores) = store?;
     refuse_own(root, &server.secret, &store.backend)?;
+    let login = login?;
     let mut advice = advice(
         root,
         &Subject {
             server: &server,
             store: &store.backend,
             sms: &sms.spec,
+            captcha: login.captcha.as_ref(),
             upstreams: &upstreams,
         },
     )?;
     advice.extend(server.tls.advice);
-    let login = login?;
     advice.extend(wording::advice(&root.section("sms"), &login));
     let public_url = server.public_url.as_ref();
     Ok(Loaded {

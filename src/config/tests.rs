@@ -7,6 +7,7 @@ use crate::{
     store::redis::Roots,
 };
 
+mod captcha;
 mod clients;
 mod problems;
 mod shown;

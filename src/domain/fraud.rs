@@ -96,6 +96,11 @@ const HARDEST: Bits = Bits(22);
 /// Every further allowance that is owed makes the proof sixteen times as hard.
 const BITS_PER_ALLOWANCE: f64 = 4.0;
 
+impl Bits {
+    /// The hardest proof that is ever demanded.
+    pub const HARDEST: Self = HARDEST;
+}
+
 impl Level {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Range, Self::Block, Self::Country, Self::Network];

@@ -1,5 +1,7 @@
 //! The conversion guard and whoever meets it: a browser that proves its work by itself, and a program that does it as the README says.
 
+mod captcha;
+
 use serde_json::json;
 
 use crate::stage::{PHONE, Stage, chromium::Chromium};

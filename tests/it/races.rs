@@ -136,7 +136,7 @@ async fn a_logout_among_refreshes_has_the_last_word() {
 }
 
 /// Sends a hundred requests, each on a connection that stands already.
-async fn at_once(stage: &Stage, call: impl Fn(usize) -> Call) -> Vec<Answer> {
+pub async fn at_once(stage: &Stage, call: impl Fn(usize) -> Call) -> Vec<Answer> {
     let mut connections = Vec::new();
     for _ in 0..MANY {
         connections.push(Connection::open(stage.address).await);

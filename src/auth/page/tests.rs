@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::*;
+use super::{work::WORK, *};
 use crate::auth::tests::stage;
 
 fn number_page(number: &str, trouble: Option<&str>) -> String {
@@ -99,6 +99,7 @@ fn work_page(number: &str) -> String {
         challenge: number,
         puzzle: "16.1800000300.AAAAAAAAAAAAAAAAAAAAAA",
         bits: 16,
+        captcha: None,
     }
     .page()
     .into_string()
@@ -107,7 +108,7 @@ fn work_page(number: &str) -> String {
 #[test]
 fn the_page_of_work_may_run_its_own_script_and_nothing_else() {
     let refusal = wire::empty(StatusCode::FORBIDDEN);
-    let reply = instead(refusal, html! {}, Scripts::Work);
+    let reply = instead(refusal, html! {}, Scripts::Work(None));
     let policy = reply.headers()["content-security-policy"].to_str().unwrap();
     let allowed = format!(
         "default-src 'none'; script-src {}; style-src",

@@ -16,7 +16,10 @@ use tokio::task::JoinHandle;
 use tower::ServiceExt;
 
 use crate::{
-    auth::{AuthService, Countries, Guard, Mode, Parts, Reply, Spec, SubjectKind, TestNumber},
+    auth::{
+        AuthService, Countries, Guard, Mode, Parts, Reply, Spec, SubjectKind, TestNumber,
+        captcha::Captcha,
+    },
     clock::{Clock, Timestamp},
     domain::{
         otp::{self, Code, Length},
@@ -103,6 +106,7 @@ pub fn spec() -> Spec {
             mode: Mode::Off,
             exempt: Vec::new(),
         },
+        captcha: None,
         resend_in: Duration::from_secs(30),
         session: session::Policy {
             idle: Duration::from_hours(30 * 24),
@@ -192,7 +196,9 @@ impl Stage {
         let (paper, metrics) = (Paper::default(), Metrics::new());
         let console = Sms::console(Console::new(Box::new(paper.clone())));
         let (outbox, sending) = Outbox::new(console, waiting, metrics.clone());
+        let captcha = spec.captcha.clone().map(Captcha::open);
         let parts = Parts {
+            captcha: captcha.transpose().unwrap(),
             spec: Arc::new(spec),
             store: store.clone(),
             tokens,

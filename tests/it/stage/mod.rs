@@ -13,6 +13,7 @@ pub mod jwt;
 pub mod papers;
 pub mod program;
 pub mod redis;
+pub mod siteverify;
 pub mod steps;
 pub mod tls;
 pub mod upstream;

@@ -49,6 +49,7 @@
 //! | B2 | guesses without a count, codes that are told | `of_many_guesses_in_one_packet_five_are_judged`, `the_code_goes_to_the_phone_and_nowhere_else`; `::limits`, `::races`, `::send_otp::codes_are_not_all_alike` |
 //! | B3 | who is known here | `a_number_that_is_known_and_one_that_is_not_are_answered_alike`; `::verify_otp::wrong_expired_used_and_never_sent_look_the_same` |
 //! | replay | codes and refresh tokens used twice | `::races`, `::refresh`, `::verify_otp::a_code_is_good_once` |
+//! | captchas | used twice, solved elsewhere, made up, for what is blocked | `::guard::captcha::of_many_who_show_the_same_captcha_one_is_sent_a_code`, `a_captcha_that_does_not_count_sends_nothing`, `no_captcha_opens_what_is_blocked` |
 //! | codes | several live ones, new attempts by a resend, in the clear in a store | `::send_otp::a_resend_brings_the_same_code_and_the_same_challenge_with_new_time`, `::verify_otp::a_resend_gives_no_attempts_back`, `::redis::secrecy` |
 //! | D1 | two lengths, two codings, overflow | `desync`: `a_body_with_two_lengths_hides_no_request`, `chunks_that_are_no_chunks_break_the_request_off`, `a_body_is_a_body_whatever_the_method` |
 //! | D2 | empty length, names, folded lines | `a_coding_that_is_not_chunked_alone_is_refused`, `a_header_without_a_proper_name_is_refused`, `a_header_with_a_very_long_name_is_one_header_or_refused`, `a_line_folded_into_the_next_is_refused` |
@@ -67,7 +68,7 @@
 //! | S8 | frames that crash | `no_frame_brings_the_gateway_down` |
 //! | slow | heads, bodies, readers | `::connections`, `::slow_clients`, `::bodies::an_upload_that_stops_coming_is_given_up`, `::bad_bodies` |
 //! | S9 | handshakes | `tls`: `no_record_in_the_middle_of_a_handshake_keeps_it_going`; `::https_handshakes` |
-//! | S10 | answers of helpers without end, a client's words in a message | `::sms::a_provider_that_talks_too_much_is_not_listened_to_for_ever`, `no_language_that_a_client_makes_up_stands_in_a_message_or_stops_one` |
+//! | S10 | answers of helpers without end, a client's words in a message | `::sms::a_provider_that_talks_too_much_is_not_listened_to_for_ever`, `::guard::captcha::a_provider_that_talks_in_other_words_or_without_end_vouches_for_nobody`, `no_language_that_a_client_makes_up_stands_in_a_message_or_stops_one` |
 //! | S11 | lines in the log | `nobody_writes_a_line_of_their_own_into_the_log` |
 //! | TLS | a hello in pieces, SNI is not Host | `tls`: all; `::https_certificates`, `::https_clients`, `::https_redirect` |
 //! | Admin | browsers and strangers at the operators' door | `admin`: all; `::operators` |

@@ -1,5 +1,5 @@
 // Solves the puzzle of the page it stands on, a little at a time so that the page stays alive, and sends
-// the form with the proof. SHA-256 is FIPS 180-4's, for texts that fit into one block.
+// the form with the proof; or with what the captcha gives, where there is one. SHA-256 is FIPS 180-4's, for texts that fit into one block.
 'use strict';
 (() => {
   const ROUNDS = [
@@ -67,5 +67,34 @@
     }
     setTimeout(work);
   };
-  work();
+
+  let begun = false;
+  const begin = () => {
+    if (begun) return;
+    begun = true;
+    document.getElementById('working').hidden = false;
+    work();
+  };
+
+  // With a captcha, work is for those who want it, and for where the captcha cannot be had.
+  const asking = document.getElementById('asking');
+  if (!asking) {
+    begin();
+    return;
+  }
+  const instead = () => {
+    asking.hidden = true;
+    begin();
+  };
+  asking.hidden = false;
+  window.captchaSolved = token => {
+    form.elements.captcha.value = token;
+    form.submit();
+  };
+  window.captchaFailed = instead;
+  document.getElementById('compute').addEventListener('click', instead);
+  const script = document.createElement('script');
+  script.src = document.getElementById('widget').dataset.script;
+  script.onerror = instead;
+  document.head.append(script);
 })();
