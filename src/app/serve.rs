@@ -133,8 +133,15 @@ fn codes(spec: &sms::Spec) -> String {
     if *spec.providers == [ProviderSpec::Console] {
         return "printed here, on the console; nobody gets a message".to_owned();
     }
-    let names: Vec<_> = spec.providers.iter().map(ProviderSpec::name).collect();
-    format!("sent by {}", names.join(", then "))
+    let orders = spec.routing.orders().map(|(route, names)| {
+        let names: Vec<_> = names.iter().map(|name| name.as_str()).collect();
+        let names = names.join(", then ");
+        match route {
+            Some(route) => format!("to {} by {names}", route.prefix),
+            None => format!("sent by {names}"),
+        }
+    });
+    orders.collect::<Vec<_>>().join("; ")
 }
 
 /// What is convenient on a developer's machine and nowhere else.

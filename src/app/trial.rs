@@ -8,11 +8,14 @@ use crate::{
     app::{Error, random},
     clock::Clock,
     config::Config,
-    domain::{otp::Code, phone::Phone},
+    domain::{
+        otp::{ChallengeId, Code},
+        phone::Phone,
+    },
     sms::{
-        Accepted, Attempt, Channel, Message, MessageId, Sms,
+        Accepted, Channel, Draft, Message, MessageId, Sms, Watch,
         error::Error as NotSent,
-        wording::{Hints, Locale},
+        wording::{Hints, Locale, Wording},
     },
 };
 
@@ -21,8 +24,10 @@ use crate::{
 pub struct Trial {
     /// Who carries it.
     pub sms: Sms,
-    /// What is sent.
+    /// What is sent first of all; on another channel it says the same.
     pub message: Message,
+    draft: Draft,
+    wording: Wording,
 }
 
 impl Trial {
@@ -45,31 +50,41 @@ impl Trial {
         let Some((chosen, code)) = auth.wording.choose(hints).zip(code) else {
             return Ok(None);
         };
-        let valid_for = auth.otp.ttl;
-        let message = Message {
+        let draft = Draft {
             id: MessageId::new(random()?),
+            challenge: ChallengeId::new(random()?),
             to: phone,
-            channel,
             locale: chosen.locale.clone(),
-            text: auth.wording.write(chosen, channel, &code, valid_for),
             code,
-            valid_for,
+        };
+        let Some(message) = draft.write(&auth.wording, channel, auth.otp.ttl) else {
+            return Ok(None);
         };
         let sms = Sms::open(&config.live.sms, Box::new(io::stdout()), &Clock::System)?;
-        Ok(Some(Self { sms, message }))
+        Ok(Some(Self {
+            sms,
+            message,
+            draft,
+            wording: auth.wording.clone(),
+        }))
     }
 
     /// Sends it. `told` hears of each attempt when it has ended.
-    pub fn send(
-        &self,
-        told: &mut (dyn FnMut(&Attempt<'_>) + Send),
-    ) -> Result<Result<Accepted, NotSent>, Error> {
+    pub fn send(&self, told: Watch<'_>) -> Result<Result<Accepted, NotSent>, Error> {
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let sent = runtime.block_on(self.sms.send(&self.message, told));
+        let Message {
+            to,
+            channel,
+            valid_for,
+            ..
+        } = &self.message;
+        let ways = self.sms.ways(to, *channel);
+        let write = |channel| self.draft.write(&self.wording, channel, *valid_for);
+        let fate = runtime.block_on(self.sms.carry(&ways, write, told));
         // Whoever looks a name up is not waited for.
         runtime.shutdown_timeout(Duration::ZERO);
-        Ok(sent)
+        Ok(fate.result())
     }
 }

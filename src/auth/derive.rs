@@ -1,14 +1,14 @@
-//! Everything that is derived from the master secrets; knows nothing of where the results are kept.
+//! Everything but codes that is derived from the master secrets; knows nothing of where the results are kept.
 //!
 //! What lasts (the names of accounts, clients, counters and subjects) comes from the pseudonym
-//! secret, so that a new master secret renames nobody. A code comes from the secret its challenge names.
+//! secret, so that a new master secret renames nobody.
 
 use crate::{
     auth::spec::SubjectKind,
     domain::{
         account::AccountKey,
         fraud::{Debtor, Level, MeterKey},
-        otp::{ClientKey, Code, Length, Nonce, Tag},
+        otp::{ClientKey, Code, Tag},
         phone::Phone,
         quota::{Bucket, Charge, Limit, Per},
         session::Id,
@@ -22,16 +22,6 @@ const RANGE_DIGITS: usize = 4;
 
 /// The first digits behind the calling code, in which the numbers of a block agree.
 const BLOCK_DIGITS: usize = 3;
-
-/// The code that belongs to `nonce`: uniform over all codes of this length, and the same each time.
-/// `None` only if a thousand words in a row were unfair, which has no probability worth writing down.
-pub fn code(master: &Master, nonce: Nonce, length: Length) -> Option<Code> {
-    let words = (0..1000_u64).map(|count| {
-        let hash = master.prf(Purpose::OtpCode, &[&nonce.0, &count.to_be_bytes()]);
-        u64::from_be_bytes(first(&hash))
-    });
-    Code::draw(length, words)
-}
 
 /// What the store compares instead of the code. It differs per phone, so that equal codes of two
 /// phones do not look alike.

@@ -122,7 +122,7 @@ pub async fn send(desk: &Desk, call: &Call, wish: &Wish) -> Result<Sent, Reject>
         call.audit(test.event(call.client.ip), Some(phone), None);
         desk.parts.metrics.otp_send(Send::TestNumber);
     } else {
-        permit.send(message(desk, call, wish, code, sent.expires_in)?);
+        permit.send(message(desk, call, wish, code, &sent)?);
         call.audit(Event::OtpSent, Some(phone), None);
         desk.parts.metrics.otp_send(Send::Sent);
     }
@@ -209,7 +209,7 @@ async fn step(desk: &Desk, call: &Call, phone: &Phone, proven: Proven) -> Result
     let (spec, masters) = (desk.spec(), &desk.parts.masters);
     let current = masters.current();
     let nonce = Nonce(chance::bytes()?);
-    let drawn = derive::code(current, nonce, spec.otp.length).ok_or_else(underivable)?;
+    let drawn = Code::derive(current, nonce, spec.otp.length).ok_or_else(underivable)?;
     let test = spec.test_number(phone, call.now);
     let code = test.map_or(&drawn, |test| &test.code);
     let start = otp::Start {
@@ -240,7 +240,7 @@ fn code_of(desk: &Desk, started: &otp::Started) -> Result<Code, Reject> {
     desk.parts
         .masters
         .find(started.secret)
-        .and_then(|master| derive::code(master, started.nonce, desk.spec().otp.length))
+        .and_then(|master| Code::derive(master, started.nonce, desk.spec().otp.length))
         .ok_or_else(underivable)
 }
 
@@ -260,8 +260,9 @@ fn message(
     call: &Call,
     wish: &Wish,
     code: Code,
-    valid_for: Duration,
+    sent: &Sent,
 ) -> Result<Message, Reject> {
+    let valid_for = sent.expires_in;
     let wording = &desk.spec().wording;
     let chosen = wording.choose(Hints {
         locale: wish.locale.as_ref(),
@@ -276,6 +277,7 @@ fn message(
     })?;
     Ok(Message {
         id: MessageId::new(chance::bytes()?),
+        challenge: sent.challenge,
         to: wish.phone.clone(),
         channel: wish.channel,
         locale: chosen.locale.clone(),

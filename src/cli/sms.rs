@@ -13,7 +13,7 @@ use crate::{
     config::{Config, Span},
     domain::phone::Phone,
     sms::{
-        Attempt, Channel, Message, Provider,
+        Attempt, Channel, Message,
         error::Class,
         wording::{Length, Locale},
     },
@@ -71,11 +71,10 @@ pub fn test(test: &Test, config: &Config, streams: &mut Streams<'_>) -> Result<E
     let out = &mut *streams.out;
     let line = &config.live.sms.line;
     let (connect, whole) = (Span(line.connect_timeout), Span(line.timeout));
-    let names: Vec<_> = trial.sms.providers().iter().map(Provider::name).collect();
-    let names = names.join(", then ");
     writeln!(
         out,
-        "providers  {names}; {connect} to connect, {whole} in all"
+        "providers  {}; {connect} to connect, {whole} in all",
+        asked(&trial)
     )?;
     show(&trial.message, out)?;
     if !is_served {
@@ -86,7 +85,7 @@ pub fn test(test: &Test, config: &Config, streams: &mut Streams<'_>) -> Result<E
         return dry(&trial, out);
     }
     let mut steps = Vec::new();
-    let sent = trial.send(&mut |attempt| steps.push(step(attempt, &trial.message)))?;
+    let sent = trial.send(&mut |attempt| steps.push(step(attempt)))?;
     for step in steps {
         write!(out, "{step}")?;
     }
@@ -102,15 +101,32 @@ pub fn test(test: &Test, config: &Config, streams: &mut Streams<'_>) -> Result<E
     })
 }
 
+/// Who is asked, and why they.
+fn asked(trial: &Trial) -> String {
+    let to = &trial.message.to;
+    let names = trial.sms.providers(to).map(|it| it.name().to_string());
+    let names = names.collect::<Vec<_>>().join(", then ");
+    match trial.sms.routing().route(to) {
+        Some(route) => format!("{names} (the route {})", route.prefix),
+        None => names,
+    }
+}
+
 /// What would be asked of whom.
 fn dry(trial: &Trial, out: &mut dyn Write) -> Result<Exit, Error> {
-    for provider in trial.sms.providers() {
-        let target = if provider.carries(trial.message.channel) {
-            provider.target(&trial.message)
-        } else {
-            "does not carry this".to_owned()
+    let Message { to, channel, .. } = &trial.message;
+    let ways = trial.sms.ways(to, *channel);
+    for provider in trial.sms.providers(to) {
+        let mut targets = ways.iter().filter(|way| way.provider == provider.name());
+        let targets: Vec<_> = targets
+            .by_ref()
+            .map(|way| provider.target(way.channel))
+            .collect();
+        let targets = match targets.as_slice() {
+            [] => "does not carry this".to_owned(),
+            targets => targets.join(", then "),
         };
-        writeln!(out, "{:<10} {target}", provider.name())?;
+        writeln!(out, "{:<10} {targets}", provider.name())?;
     }
     writeln!(out, "not sent   this was a dry run")?;
     Ok(Exit::Done)
@@ -147,10 +163,14 @@ fn show(message: &Message, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// Whom was asked for what, what came of it, and how long that took.
-fn step(attempt: &Attempt<'_>, message: &Message) -> String {
+fn step(attempt: &Attempt<'_>) -> String {
     let provider = attempt.provider;
     let took = attempt.took.as_millis();
-    let mut text = format!("{:<10} {}\n", provider.name(), provider.target(message));
+    let mut text = format!(
+        "{:<10} {}\n",
+        provider.name(),
+        provider.target(attempt.channel)
+    );
     // Writing to a string cannot fail.
     let _written = match attempt.result {
         Ok(accepted) => {

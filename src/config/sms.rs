@@ -1,5 +1,6 @@
 //! `[sms]`: who carries messages, in which order, and how they are reached. What messages say is read in `wording`.
 
+mod order;
 mod sns;
 mod twilio;
 mod webhook;
@@ -15,8 +16,10 @@ use crate::{
         value::{OneOrMany, Text, Value},
     },
     sms::{
-        self, Channel, ProviderSpec,
+        self, Channel, Name, ProviderSpec,
+        breaker::Policy,
         http::{Authorities, Line},
+        route::Routing,
     },
 };
 
@@ -31,17 +34,6 @@ pub struct Sms {
     pub channels: Vec<Channel>,
 }
 
-/// The names of providers, each at most once, never empty.
-struct Names(Vec<Name>);
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Name {
-    Console,
-    Twilio,
-    Sns,
-    Webhook,
-}
-
 /// Whether a provider is to be used: of one that is not, nothing has to be said.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Wanted {
@@ -51,36 +43,41 @@ enum Wanted {
 
 /// `[sms]`, as far as it is about who carries messages.
 pub fn sms(section: &Section<'_>) -> Result<Sms, Reported> {
-    let names: Result<Names, _> = section.read("providers", r#"["console"]"#);
+    let routing = order::routing(section);
     let channels: Result<OneOrMany<Channel>, _> = section.read("channels", r#"["sms"]"#);
     let connect_timeout =
         section.read_within("connect_timeout", r#""3s""#, SECOND / 100..=SECOND * 60);
     let timeout = section.read_within("timeout", r#""10s""#, SECOND / 100..=SECOND * 60);
     let authorities: Result<Option<Authorities>, _> = section.read("ca", r#""""#);
     let max_in_flight = section.read_within("max_in_flight", "32", 1..=1000);
-    let wanted = |name| match &names {
-        Ok(Names(names)) if names.contains(&name) => Wanted::Yes,
+    let breaker = breaker(section);
+    let wanted = |name| match &routing {
+        Ok(routing) if is_asked(routing, name) => Wanted::Yes,
         Ok(_) | Err(Reported) => Wanted::No,
     };
     let twilio = twilio::twilio(&section.section("twilio"), wanted(Name::Twilio));
     let sns = sns::sns(&section.section("sns"), wanted(Name::Sns));
     let webhook = webhook::webhook(&section.section("webhook"), wanted(Name::Webhook));
 
-    let (Names(names), OneOrMany(channels)) = (names?, channels?);
+    let (routing, OneOrMany(channels)) = (routing?, channels?);
     let (twilio, sns, webhook) = (twilio?, sns?, webhook?);
-    let providers: Vec<_> = names
-        .into_iter()
-        .filter_map(|name| match name {
+    let mut providers: Vec<ProviderSpec> = Vec::new();
+    for name in routing.orders().flat_map(|(_, names)| names) {
+        let spec = match name {
             Name::Console => Some(ProviderSpec::Console),
             Name::Twilio => twilio.clone().map(ProviderSpec::Twilio),
             Name::Sns => sns.clone().map(ProviderSpec::Sns),
             Name::Webhook => webhook.clone().map(ProviderSpec::Webhook),
-        })
-        .collect();
-    all_carried(section, &providers, &channels)?;
+        };
+        let is_new = |spec: &ProviderSpec| providers.iter().all(|it| it.name() != spec.name());
+        providers.extend(spec.filter(is_new));
+    }
+    order::all_carried(section, &providers, &routing, &channels)?;
     Ok(Sms {
         spec: sms::Spec {
             providers,
+            routing,
+            breaker: breaker?,
             line: Line {
                 connect_timeout: connect_timeout?,
                 timeout: timeout?,
@@ -90,6 +87,21 @@ pub fn sms(section: &Section<'_>) -> Result<Sms, Reported> {
         },
         channels,
     })
+}
+
+/// When a provider is left alone for a while.
+fn breaker(section: &Section<'_>) -> Result<Policy, Reported> {
+    let failures = section.read_within("breaker_failures", "5", 1..=1000);
+    let pause = section.read_within("breaker_pause", r#""30s""#, SECOND / 100..=SECOND * 600);
+    Ok(Policy {
+        failures: failures?,
+        pause: pause?,
+    })
+}
+
+fn is_asked(routing: &Routing, name: Name) -> bool {
+    let mut asked = routing.orders().flat_map(|(_, names)| names);
+    asked.any(|it| *it == name)
 }
 
 /// What is to be thought of before such providers are used in earnest.
@@ -113,40 +125,6 @@ pub fn findings(section: &Section<'_>, spec: &sms::Spec) -> Vec<Problem> {
         }
     }
     found
-}
-
-/// A channel that nobody carries would be a promise that is broken at every request.
-fn all_carried(
-    section: &Section<'_>,
-    providers: &[ProviderSpec],
-    channels: &[Channel],
-) -> Result<(), Reported> {
-    for channel in channels {
-        if providers.iter().any(|provider| provider.carries(*channel)) {
-            continue;
-        }
-        let name = channel.as_str();
-        let help = match channel {
-            Channel::Sms => "`from` in `[sms.twilio]`",
-            Channel::WhatsApp => "`whatsapp_from` in `[sms.twilio]`",
-            Channel::Voice => "`voice_from` in `[sms.twilio]`",
-        };
-        let what = format!("no provider carries {name:?}");
-        let help = format!("{help} says from where, or `providers` names one that does");
-        return Err(section.refuse("channels", what, Some(help)));
-    }
-    Ok(())
-}
-
-impl Value for Names {
-    fn read(item: &Item<'_>) -> Result<Self, Reported> {
-        let OneOrMany(names) = OneOrMany::<Name>::read(item)?;
-        let is_new = |(at, name): (usize, &Name)| !names.iter().take(at).any(|n| n == name);
-        if !names.iter().enumerate().all(is_new) {
-            return Err(item.refuse("names the same provider twice", None));
-        }
-        Ok(Self(names))
-    }
 }
 
 impl Text for Name {

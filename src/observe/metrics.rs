@@ -1,16 +1,16 @@
 //! Counters for operators: one registry, and a typed handle for everything that is counted; knows nothing of who asks for them.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc};
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
-    metrics::{counter::Counter, family::Family, histogram::Histogram},
-    registry::{Registry, Unit},
+    metrics::{counter::Counter, family::Family},
+    registry::Registry,
 };
 
 use crate::observe::{
     guard::GuardMetrics, http::HttpMetrics, limits::LimitMetrics, readings::Readings,
-    tls::TlsMetrics,
+    sms::SmsMetrics, tls::TlsMetrics,
 };
 
 /// Every metric of this process. Clones count into the same place.
@@ -22,14 +22,13 @@ pub struct Metrics {
     tls: TlsMetrics,
     limits: LimitMetrics,
     guard: GuardMetrics,
+    sms: SmsMetrics,
     sends: Family<ResultLabel, Counter>,
     answers: Family<ResultLabel, Counter>,
     refreshes: Family<ResultLabel, Counter>,
     revoked: Counter,
     cut: Counter,
-    messages: Family<MessageLabels, Counter>,
     ended: Family<ReasonLabel, Counter>,
-    sending: Durations,
 }
 
 /// How a request for a code ended.
@@ -79,23 +78,6 @@ struct ReasonLabel {
     reason: &'static str,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct MessageLabels {
-    provider: &'static str,
-    result: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ProviderLabel {
-    provider: &'static str,
-}
-
-/// How long providers take, with its buckets.
-type Durations = Family<ProviderLabel, Histogram, fn() -> Histogram>;
-
-/// Upper bounds of the buckets of what providers take, in seconds.
-const PROVIDER_BOUNDS: [f64; 10] = [0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
-
 impl Metrics {
     /// A registry in which everything stands at zero.
     pub fn new() -> Self {
@@ -105,9 +87,7 @@ impl Metrics {
         let refreshes = Family::default();
         let revoked = Counter::default();
         let cut = Counter::default();
-        let messages = Family::default();
         let ended = Family::default();
-        let sending = Durations::new_with_constructor(|| Histogram::new(PROVIDER_BOUNDS));
         registry.register("otp_sends", "Requests for a code", sends.clone());
         registry.register("otp_answers", "Codes that were answered", answers.clone());
         registry.register("refreshes", "Uses of refresh tokens", refreshes.clone());
@@ -126,17 +106,8 @@ impl Metrics {
             "Connections of clients that a limit ended",
             ended.clone(),
         );
-        registry.register(
-            "sms_messages",
-            "Attempts to have a message carried, by provider and what came of it",
-            messages.clone(),
-        );
-        registry.register_with_unit(
-            "sms_duration",
-            "How long a provider took for an attempt",
-            Unit::Seconds,
-            sending.clone(),
-        );
+        let sms = SmsMetrics::default();
+        sms.register(&mut registry);
         let http = HttpMetrics::default();
         registry.register_collector(Box::new(http.clone()));
         let readings = Readings::default();
@@ -154,14 +125,13 @@ impl Metrics {
             tls,
             limits,
             guard,
+            sms,
             sends,
             answers,
             refreshes,
             revoked,
             cut,
-            messages,
             ended,
-            sending,
         }
     }
 
@@ -188,6 +158,11 @@ impl Metrics {
     /// Where the guard counts its verdicts.
     pub const fn guard(&self) -> &GuardMetrics {
         &self.guard
+    }
+
+    /// Where messages on their way are counted.
+    pub const fn sms(&self) -> &SmsMetrics {
+        &self.sms
     }
 
     /// Counts a request for a code.
@@ -219,16 +194,6 @@ impl Metrics {
     /// Counts requests under way whose session had ended.
     pub fn requests_cut(&self, count: usize) {
         self.cut.inc_by(count as u64);
-    }
-
-    /// Counts an attempt to have a message carried, which took so long.
-    pub fn sms(&self, provider: &'static str, result: &'static str, took: Duration) {
-        self.messages
-            .get_or_create(&MessageLabels { provider, result })
-            .inc();
-        self.sending
-            .get_or_create(&ProviderLabel { provider })
-            .observe(took.as_secs_f64());
     }
 
     /// Counts connections of clients that were ended for `reason`.
@@ -296,7 +261,10 @@ impl fmt::Debug for Metrics {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::observe::sms::Standing;
 
     #[test]
     fn clones_count_into_one_registry_and_every_result_is_told_apart() {
@@ -308,7 +276,10 @@ mod tests {
         metrics.refresh(Refresh::Replayed);
         metrics.sessions_revoked(3);
         metrics.requests_cut(2);
-        metrics.sms("console", "accepted", Duration::from_millis(30));
+        let took = Some(Duration::from_millis(30));
+        metrics.sms().attempt("console", "accepted", took);
+        metrics.sms().attempt("console", "left_alone", None);
+        metrics.sms().stands("console", Standing::LeftAlone);
         let mut text = String::new();
         metrics.encode(&mut text).unwrap();
         for line in [
@@ -319,6 +290,9 @@ mod tests {
             "otp_gateway_sessions_revoked_total 3",
             "otp_gateway_requests_cut_total 2",
             "otp_gateway_sms_messages_total{provider=\"console\",result=\"accepted\"} 1",
+            "otp_gateway_sms_messages_total{provider=\"console\",result=\"left_alone\"} 1",
+            "otp_gateway_sms_duration_seconds_count{provider=\"console\"} 1",
+            "otp_gateway_sms_left_alone{provider=\"console\"} 1",
             "otp_gateway_sms_duration_seconds_bucket{le=\"0.05\",provider=\"console\"} 1",
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");

@@ -16,4 +16,6 @@ pub mod limits;
 
 pub mod guard;
 
+pub mod sms;
+
 pub mod readings;

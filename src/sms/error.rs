@@ -19,7 +19,7 @@ pub struct Error {
 /// What can be done about a message that was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
-    /// Nothing: no message reaches this number, whoever sends it.
+    /// Nothing on this channel: no such message reaches this number, whoever sends it.
     InvalidNumber,
     /// This provider will not write to this number (its owner opted out, its country is closed):
     /// another one may.
@@ -35,6 +35,19 @@ pub enum Class {
     Misconfigured,
     /// It may have been sent. Sending it once more may be the second time.
     Unknown,
+}
+
+/// What may still come of a message that was not taken, the most hopeless first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Hope {
+    /// Only another channel may reach this number.
+    Otherwise,
+    /// Another provider may send it.
+    Elsewhere,
+    /// Another provider may send it, or the same one later.
+    Later,
+    /// It may arrive as it is, and a second one may be one too many.
+    Arrived,
 }
 
 /// What happened to an attempt.
@@ -59,6 +72,10 @@ pub enum Cause {
     Unsendable,
     /// The console took it and did not print it.
     Console(String),
+    /// It was not asked: it had failed too often, or had asked for patience.
+    LeftAlone,
+    /// What was to be sent was of no use any more.
+    TooLate,
 }
 
 /// A provider's own code for a reason, such as `21211` or `OptedOut`: a few letters and digits, so
@@ -89,12 +106,13 @@ impl Class {
         }
     }
 
-    /// Whether the next provider may try: the message was certainly not sent, and what kept this
-    /// provider from it need not keep another one.
-    pub const fn lets_next_try(self) -> bool {
+    /// What may still come of a message of which this became.
+    pub const fn hope(self) -> Hope {
         match self {
-            Self::Blocked | Self::Throttled { .. } | Self::Down | Self::Misconfigured => true,
-            Self::InvalidNumber | Self::Unknown => false,
+            Self::Throttled { .. } | Self::Down | Self::Misconfigured => Hope::Later,
+            Self::Blocked => Hope::Elsewhere,
+            Self::InvalidNumber => Hope::Otherwise,
+            Self::Unknown => Hope::Arrived,
         }
     }
 
@@ -169,6 +187,8 @@ impl fmt::Display for Cause {
             Self::WrongChannel => f.write_str("it does not carry messages of this kind"),
             Self::Unsendable => f.write_str("the request cannot be written"),
             Self::Console(why) => write!(f, "the console cannot be written to: {why}"),
+            Self::LeftAlone => f.write_str("it is left alone for a while"),
+            Self::TooLate => f.write_str("it is too late"),
         }
     }
 }
@@ -183,13 +203,23 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_certainly_unsent_may_be_sent_by_the_next_one() {
-        assert!(Class::Blocked.lets_next_try());
-        assert!(Class::Throttled { retry_after: None }.lets_next_try());
-        assert!(Class::Down.lets_next_try());
-        assert!(Class::Misconfigured.lets_next_try());
-        assert!(!Class::Unknown.lets_next_try());
-        assert!(!Class::InvalidNumber.lets_next_try());
+    fn of_several_failures_the_most_hopeful_one_counts() {
+        let mut classes = [
+            Class::Down,
+            Class::InvalidNumber,
+            Class::Unknown,
+            Class::Blocked,
+        ];
+        classes.sort_by_key(|class| class.hope());
+        let expected = [
+            Class::InvalidNumber,
+            Class::Blocked,
+            Class::Down,
+            Class::Unknown,
+        ];
+        assert_eq!(classes, expected);
+        assert_eq!(Class::Throttled { retry_after: None }.hope(), Hope::Later);
+        assert_eq!(Class::Misconfigured.hope(), Hope::Later);
     }
 
     #[test]

@@ -4,13 +4,18 @@ use std::{fmt, str::FromStr, time::Duration};
 
 use super::wording::Locale;
 pub use crate::domain::delivery::MessageId;
-use crate::domain::{otp::Code, phone::Phone};
+use crate::domain::{
+    otp::{ChallengeId, Code},
+    phone::Phone,
+};
 
 /// One message to be sent.
 #[derive(Clone)]
 pub struct Message {
     /// Its name: the same in every attempt to send it.
     pub id: MessageId,
+    /// What its code answers.
+    pub challenge: ChallengeId,
     /// Whom to.
     pub to: Phone,
     /// By which way.
@@ -83,6 +88,7 @@ pub mod tests {
     pub fn message(text: &str) -> Message {
         Message {
             id: MessageId::new([7; 16]),
+            challenge: ChallengeId::new([8; 16]),
             to: Phone::parse("+16502530000", "+1".parse().unwrap()).unwrap(),
             channel: Channel::Sms,
             locale: "en".parse().unwrap(),

@@ -7,14 +7,18 @@
 //! | AWS SNS | [`sns`] |
 //! | a program of yours, by a signed request | [`webhook`] |
 //!
-//! What a provider answers becomes one of the classes of [`error`], each of which says what can be
-//! done. Above all it is told apart whether a message was certainly not sent, so that the next
-//! provider may try, or may have been, so that none may.
+//! Which of them are asked for a number, and in which order, says [`route`]; whom it is no use to ask
+//! for a while, [`breaker`]. What a provider answers becomes one of the classes of [`error`], each of
+//! which says what can be done. Above all it is told apart whether a message was certainly not sent,
+//! so that the next provider may try, or may have been, so that none may.
 
+mod draft;
 mod message;
 mod provider;
 
+pub mod breaker;
 pub mod error;
+pub mod route;
 
 pub mod console;
 pub mod sns;
@@ -23,32 +27,44 @@ pub mod webhook;
 
 pub mod http;
 
+pub mod letter;
+
+mod carry;
 pub mod outbox;
+mod tell;
 
 pub mod wording;
 
+pub use carry::{Attempt, Watch};
+pub use draft::Draft;
 pub use message::{Channel, Message, MessageId};
-pub use provider::{Accepted, Provider};
+pub use provider::{Accepted, Name, Provider};
 
-use std::{io::Write, time::Duration};
-
-use tokio::time::Instant;
+use std::{
+    io::Write,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use self::{
+    breaker::{Breaker, Policy},
     console::Console,
-    error::{Cause, Class, Error},
     http::{Client, Line, Untrusted},
+    route::{Routing, Way},
     sns::Sns,
     twilio::Twilio,
     webhook::Webhook,
 };
-use crate::clock::Clock;
+use crate::{clock::Clock, domain::phone::Phone};
 
 /// Who is to carry the messages, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spec {
-    /// In the order in which they are tried; never empty.
+    /// All who are asked for any number, each once; never empty.
     pub providers: Vec<ProviderSpec>,
+    /// In which order, for which numbers.
+    pub routing: Routing,
+    /// When one of them is left alone for a while.
+    pub breaker: Policy,
     /// How those that are reached by HTTP are reached.
     pub line: Line,
     /// Messages that are handed over at the same time.
@@ -71,23 +87,27 @@ pub enum ProviderSpec {
 /// Who carries the messages.
 #[derive(Debug)]
 pub struct Sms {
-    providers: Vec<Provider>,
+    carriers: Vec<Carrier>,
+    routing: Routing,
     max_in_flight: usize,
+    clock: Clock,
 }
 
-/// One provider's try to send a message.
+/// A provider, and what stands in front of it.
 #[derive(Debug)]
-pub struct Attempt<'a> {
-    /// Who tried.
-    pub provider: &'a Provider,
-    /// How long it took.
-    pub took: Duration,
-    /// What came of it.
-    pub result: &'a Result<Accepted, Error>,
+struct Carrier {
+    provider: Provider,
+    breaker: Mutex<Breaker>,
 }
 
 /// Messages that a console takes at the same time.
 const ON_CONSOLE: usize = 8;
+
+/// What is borne of a console.
+const OF_CONSOLE: Policy = Policy {
+    failures: u32::MAX,
+    pause: std::time::Duration::ZERO,
+};
 
 impl Sms {
     /// Sets up the providers of `spec`; `console` is where the console prints.
@@ -97,10 +117,10 @@ impl Sms {
         clock: &Clock,
     ) -> Result<Self, Untrusted> {
         let mut console = Some(console);
-        let mut providers = Vec::new();
+        let mut carriers = Vec::new();
         for provider in &spec.providers {
             let client = || Client::new(&spec.line);
-            providers.push(match provider {
+            let provider = match provider {
                 ProviderSpec::Console => match console.take() {
                     Some(console) => Provider::Console(Console::new(console)),
                     None => continue,
@@ -114,25 +134,44 @@ impl Sms {
                 ProviderSpec::Webhook(spec) => {
                     Provider::Webhook(Webhook::new(spec.clone(), client()?, clock.clone()))
                 }
-            });
+            };
+            carriers.push(Carrier::new(provider, spec.breaker));
         }
         Ok(Self {
-            providers,
+            carriers,
+            routing: spec.routing.clone(),
             max_in_flight: spec.max_in_flight.max(1),
+            clock: clock.clone(),
         })
     }
 
     /// Nobody: messages are printed for the developer to read.
     pub fn console(console: Console) -> Self {
         Self {
-            providers: vec![Provider::Console(console)],
+            carriers: vec![Carrier::new(Provider::Console(console), OF_CONSOLE)],
+            routing: Routing::to(vec![Name::Console]),
             max_in_flight: ON_CONSOLE,
+            clock: Clock::System,
         }
     }
 
-    /// Who carries them, in the order in which they are tried.
-    pub fn providers(&self) -> &[Provider] {
-        &self.providers
+    /// In which order they are asked, for which numbers.
+    pub const fn routing(&self) -> &Routing {
+        &self.routing
+    }
+
+    /// Those who are asked for `phone`, in that order.
+    pub fn providers(&self, phone: &Phone) -> impl Iterator<Item = &Provider> {
+        let names = self.routing.providers(phone).iter();
+        names.filter_map(|name| self.carrier(*name).map(|carrier| &carrier.provider))
+    }
+
+    /// Every way to `phone`, in the order of trying.
+    pub fn ways(&self, phone: &Phone, channel: Channel) -> Vec<Way> {
+        self.routing.ways(phone, channel, |name, channel| {
+            let carrier = self.carrier(name);
+            carrier.is_some_and(|carrier| carrier.provider.carries(channel))
+        })
     }
 
     /// Messages that may be handed over at the same time.
@@ -140,43 +179,34 @@ impl Sms {
         self.max_in_flight
     }
 
-    /// Hands `message` over; `Ok` means that a provider took it, not that it arrived. The next
-    /// provider tries at once when the one before certainly did not send and another one may, and
-    /// never when it is not known. Each attempt is told to `watch`.
-    pub async fn send(
-        &self,
-        message: &Message,
-        watch: &mut (dyn FnMut(&Attempt<'_>) + Send),
-    ) -> Result<Accepted, Error> {
-        let mut last = Err(Error::new(Class::Misconfigured, Cause::WrongChannel));
-        for provider in &self.providers {
-            if !provider.carries(message.channel) {
-                continue;
-            }
-            let began = Instant::now();
-            let result = provider.send(message).await;
-            watch(&Attempt {
-                provider,
-                took: began.elapsed(),
-                result: &result,
-            });
-            match &result {
-                Err(error) if error.class.lets_next_try() => last = result,
-                Ok(_) | Err(_) => return result,
-            }
+    fn carrier(&self, name: Name) -> Option<&Carrier> {
+        let mut carriers = self.carriers.iter();
+        carriers.find(|carrier| carrier.provider.name() == name)
+    }
+}
+
+impl Carrier {
+    const fn new(provider: Provider, policy: Policy) -> Self {
+        Self {
+            provider,
+            breaker: Mutex::new(Breaker::new(policy)),
         }
-        last
+    }
+
+    /// Held for one look; a breaker cannot be left half changed.
+    fn breaker(&self) -> MutexGuard<'_, Breaker> {
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl ProviderSpec {
-    /// Its name in the configuration, in metrics and in logs.
-    pub const fn name(&self) -> &'static str {
+    /// What it is called.
+    pub const fn name(&self) -> Name {
         match self {
-            Self::Console => "console",
-            Self::Twilio(_) => "twilio",
-            Self::Sns(_) => "sns",
-            Self::Webhook(_) => "webhook",
+            Self::Console => Name::Console,
+            Self::Twilio(_) => Name::Twilio,
+            Self::Sns(_) => Name::Sns,
+            Self::Webhook(_) => Name::Webhook,
         }
     }
 

@@ -12,7 +12,7 @@ use tokio::{
     task::{JoinError, JoinSet},
 };
 
-use super::{Attempt, Message, Sms};
+use super::{Message, Sms, tell::tell};
 use crate::{
     observe::metrics::Metrics,
     reject::{Code, Reject},
@@ -93,11 +93,15 @@ async fn empty(mut queue: mpsc::Receiver<Message>, sms: Arc<Sms>, metrics: Metri
 }
 
 async fn deliver(sms: &Sms, message: &Message, metrics: &Metrics) {
+    let mut ways = sms.ways(&message.to, message.channel);
+    ways.retain(|way| way.channel == message.channel);
     let sent = sms
-        .send(message, &mut |attempt| count(attempt, metrics))
+        .carry(&ways, |_| Some(message.clone()), &mut |attempt| {
+            tell(attempt, metrics);
+        })
         .await;
     let to = message.to.masked();
-    match sent {
+    match sent.result() {
         Ok(accepted) => {
             // What a provider calls it is what its support will ask for.
             if let Some(reference) = accepted.reference {
@@ -109,18 +113,6 @@ async fn deliver(sms: &Sms, message: &Message, metrics: &Metrics) {
             tracing::error!(message = %message.id, to, %error, "a message could not be sent");
         }
     }
-}
-
-fn count(attempt: &Attempt<'_>, metrics: &Metrics) {
-    let provider = attempt.provider.name();
-    let result = match attempt.result {
-        Ok(_) => "accepted",
-        Err(error) => {
-            tracing::warn!(provider, %error, "a provider did not take a message");
-            error.class.as_str()
-        }
-    };
-    metrics.sms(provider, result, attempt.took);
 }
 
 /// A panic in one message is no reason not to send the others.

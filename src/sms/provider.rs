@@ -1,5 +1,7 @@
 //! The providers as one: what each must be able to do; knows nothing of their order.
 
+use std::fmt;
+
 use http::StatusCode;
 
 use super::{
@@ -24,6 +26,19 @@ pub enum Provider {
     Webhook(Webhook),
 }
 
+/// What a provider is called in the configuration, in metrics and in logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Name {
+    /// The console.
+    Console,
+    /// Twilio.
+    Twilio,
+    /// AWS SNS.
+    Sns,
+    /// A program of yours.
+    Webhook,
+}
+
 /// A provider took a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted {
@@ -36,13 +51,13 @@ pub struct Accepted {
 }
 
 impl Provider {
-    /// Its name in the configuration, in metrics and in logs.
-    pub const fn name(&self) -> &'static str {
+    /// What it is called.
+    pub const fn name(&self) -> Name {
         match self {
-            Self::Console(_) => "console",
-            Self::Twilio(_) => "twilio",
-            Self::Sns(_) => "sns",
-            Self::Webhook(_) => "webhook",
+            Self::Console(_) => Name::Console,
+            Self::Twilio(_) => Name::Twilio,
+            Self::Sns(_) => Name::Sns,
+            Self::Webhook(_) => Name::Webhook,
         }
     }
 
@@ -55,11 +70,11 @@ impl Provider {
         }
     }
 
-    /// Where `message` is sent, for people to read: without secrets and numbers.
-    pub fn target(&self, message: &Message) -> String {
+    /// Where messages of this kind are sent, for people to read: without secrets.
+    pub fn target(&self, channel: Channel) -> String {
         match self {
             Self::Console(_) => "standard output".to_owned(),
-            Self::Twilio(twilio) => twilio.target(message.channel),
+            Self::Twilio(twilio) => twilio.target(channel),
             Self::Sns(sns) => sns.target(),
             Self::Webhook(webhook) => webhook.target(),
         }
@@ -76,5 +91,23 @@ impl Provider {
             Self::Sns(sns) => sns.send(message).await,
             Self::Webhook(webhook) => webhook.send(message).await,
         }
+    }
+}
+
+impl Name {
+    /// As it is written.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Console => "console",
+            Self::Twilio => "twilio",
+            Self::Sns => "sns",
+            Self::Webhook => "webhook",
+        }
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }

@@ -117,7 +117,6 @@ const DEEDS: &[Privilege] = &[
             "src/net/timer.rs",
             "src/proxy/upload.rs",
             "src/edge/access_log.rs",
-            "src/sms/mod.rs",
             "src/store/redis/link/",
         ],
         why: "time is an argument; only deadlines and measurements ask for it",

@@ -61,7 +61,7 @@ fn written(text: &str, keys: &Keys) -> Vec<(String, String)> {
 
 /// Every key that is read, with its default.
 fn read() -> (Keys, Vec<(String, String)>) {
-    let text = "[[routes]]\n[[otp.test_numbers]]\n[[server.tls.certificates]]\n[upstreams.app]\n";
+    let text = "[[routes]]\n[[otp.test_numbers]]\n[[sms.routes]]\n[[server.tls.certificates]]\n[upstreams.app]\n";
     let document = Document::parse("", text, env).expect("valid TOML");
     let read = resolve::read(&document.root(), &Flags::default());
     assert!(read.is_err(), "some keys have no default");

@@ -2,7 +2,8 @@
 
 use super::{problems::check, *};
 use crate::sms::{
-    Channel, ProviderSpec,
+    Channel, Name, ProviderSpec,
+    route::Routing,
     sns::{self, Given},
     twilio::{self, Sender},
 };
@@ -34,7 +35,9 @@ fn providers_stand_in_the_order_of_the_file() {
     );
     let live = config(&text).live;
     let names: Vec<_> = live.sms.providers.iter().map(ProviderSpec::name).collect();
-    assert_eq!(names, ["webhook", "sns", "twilio", "console"]);
+    let in_order = [Name::Webhook, Name::Sns, Name::Twilio, Name::Console];
+    assert_eq!(names, in_order);
+    assert_eq!(live.sms.routing, Routing::to(in_order.to_vec()));
     assert_eq!(live.sms.line.timeout.as_secs(), 2);
     assert_eq!(live.auth.channels, [Channel::Sms, Channel::Voice]);
 }
@@ -120,6 +123,93 @@ fn a_channel_that_nobody_carries_is_refused() {
     check(
         "sms.providers = ['console', 'console']\n",
         "gateway.toml:1:17: sms.providers: names the same provider twice",
+    );
+}
+
+#[test]
+fn a_route_has_an_order_of_its_own_and_providers_that_nobody_else_needs() {
+    let text = format!(
+        "[sms]\nproviders = 'console'\nfallback = ['voice']\nbreaker_failures = 2\nbreaker_pause = '1m'\n\
+         [[sms.routes]]\nprefix = ['+33', '+352']\nproviders = ['sns', 'console']\n\
+         [[sms.routes]]\nprefix = '+3376'\nproviders = 'webhook'\n\
+         [sms.sns]\nregion = 'eu-west-3'\n[sms.webhook]\nurl = 'https://a.example/b'\nsecret = '{KEY}'\n"
+    );
+    let sms = config(&text).live.sms;
+    let names: Vec<_> = sms.providers.iter().map(ProviderSpec::name).collect();
+    assert_eq!(names, [Name::Console, Name::Sns, Name::Webhook]);
+    let orders = sms.routing.orders();
+    let orders: Vec<_> = orders
+        .map(|(route, names)| (route.map(|route| route.prefix.as_str()), names))
+        .collect();
+    assert_eq!(
+        orders,
+        [
+            (None, &[Name::Console][..]),
+            (Some("+33"), &[Name::Sns, Name::Console]),
+            (Some("+352"), &[Name::Sns, Name::Console]),
+            (Some("+3376"), &[Name::Webhook]),
+        ]
+    );
+    assert_eq!(sms.routing.fallback, [Channel::Voice]);
+    assert_eq!((sms.breaker.failures, sms.breaker.pause.as_secs()), (2, 60));
+}
+
+#[test]
+fn a_route_that_leads_nowhere_is_told_at_its_place() {
+    check(
+        "[[sms.routes]]\nproviders = ['pigeon', 'sns']\n",
+        "gateway.toml:1:1: sms.routes[0].prefix: is missing\n  \
+         help: for instance `prefix = [\"+33\", \"+1415\"]`\n\
+         gateway.toml:2:14: sms.routes[0].providers[0]: expected \"twilio\", \"sns\", \"webhook\" or \"console\", \
+         found \"pigeon\"",
+    );
+    check(
+        "[[sms.routes]]\nprefix = ['33', '+0', 5]\nproviders = []\n",
+        "gateway.toml:2:11: sms.routes[0].prefix[0]: must be + and 1 to 15 digits, not beginning with 0\n\
+         gateway.toml:2:17: sms.routes[0].prefix[1]: must be + and 1 to 15 digits, not beginning with 0\n\
+         gateway.toml:2:23: sms.routes[0].prefix[2]: expected how numbers begin, such as \"+33\", found an integer\n\
+         gateway.toml:3:13: sms.routes[0].providers: must not be empty",
+    );
+    check(
+        "[[sms.routes]]\nprefix = ['+33', '+44']\nproviders = ['console']\n\
+         [[sms.routes]]\nprefix = ['+1', '+33']\nproviders = ['console', 'console']\n",
+        "gateway.toml:6:13: sms.routes[1].providers: names the same provider twice",
+    );
+    check(
+        "[[sms.routes]]\nprefix = ['+33', '+44']\nproviders = ['console']\n\
+         [[sms.routes]]\nprefix = ['+1', '+33']\nproviders = ['console']\n",
+        "gateway.toml:5:10: sms.routes[1].prefix: +33 has an order already\n  \
+         help: a longer prefix is for a part of its numbers",
+    );
+    check(
+        "[[sms.routes]]\nprefix = '+33'\nproviders = ['sns']\n",
+        "gateway.toml: sms.sns.region: is missing\n  \
+         help: for instance `region = \"eu-west-1\"`, or AWS_REGION in the environment",
+    );
+    check(
+        "[sms]\nchannels = ['sms', 'voice']\n[sms.sns]\nregion = 'eu-west-3'\n\
+         [[sms.routes]]\nprefix = '+33'\nproviders = ['sns']\n",
+        "gateway.toml:2:12: sms.channels: no provider carries \"voice\" to +33\n  \
+         help: `voice_from` in `[sms.twilio]` says from where, or `providers` names one that does",
+    );
+}
+
+#[test]
+fn a_fallback_is_a_channel_that_somebody_carries() {
+    check(
+        "sms.fallback = ['voice', 'pigeon']\nsms.breaker_failures = 0\nsms.breaker_pause = '1h'\n",
+        "gateway.toml:1:26: sms.fallback[1]: expected \"sms\", \"whatsapp\" or \"voice\", found \"pigeon\"\n\
+         gateway.toml:2:24: sms.breaker_failures: must be between 1 and 1000, is 0\n\
+         gateway.toml:3:21: sms.breaker_pause: must be between \"10ms\" and \"10m\", is \"1h\"",
+    );
+    check(
+        "sms.fallback = ['voice', 'voice']\n",
+        "gateway.toml:1:16: sms.fallback: names the same channel twice",
+    );
+    check(
+        "[sms]\nproviders = 'sns'\nfallback = ['voice']\n[sms.sns]\nregion = 'eu-west-3'\n",
+        "gateway.toml:3:12: sms.fallback: no provider carries \"voice\"\n  \
+         help: `voice_from` in `[sms.twilio]` says from where, or `providers` names one that does",
     );
 }
 

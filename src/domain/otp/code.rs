@@ -5,6 +5,8 @@ use std::fmt;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use serde::{Deserialize, Serialize};
 
+use crate::secret::{Master, Purpose};
+
 /// How many digits a code has: 4 to 10.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Length(u8);
@@ -70,6 +72,17 @@ impl Code {
         Some(Self(format!("{:0width$}", word % codes)))
     }
 
+    /// The code that belongs to `nonce`: uniform over all codes of this length, and the same each
+    /// time. `None` only if a thousand words in a row were unfair, which has no probability worth
+    /// writing down.
+    pub fn derive(master: &Master, nonce: Nonce, length: Length) -> Option<Self> {
+        let words = (0..1000_u64).filter_map(|count| {
+            let hash = master.prf(Purpose::OtpCode, &[&nonce.0, &count.to_be_bytes()]);
+            hash.first_chunk().copied().map(u64::from_be_bytes)
+        });
+        Self::draw(length, words)
+    }
+
     /// The digits, for the message to the owner of the phone and for nothing else.
     pub fn reveal(&self) -> &str {
         &self.0
@@ -99,3 +112,6 @@ impl fmt::Debug for Tag {
         f.write_str("Tag(…)")
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -110,6 +110,12 @@ impl Wording {
             .or_else(|| self.find(self.default.clone()))
     }
 
+    /// The text in the language that was chosen before, under settings that may have been others.
+    pub fn text(&self, locale: &Locale) -> Option<Chosen<'_>> {
+        self.find(locale.clone())
+            .or_else(|| self.find(self.default.clone()))
+    }
+
     /// The whole message: what is said in a call, and what is read otherwise.
     pub fn write(
         &self,

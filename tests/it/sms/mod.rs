@@ -4,6 +4,7 @@ mod command;
 mod failures;
 mod languages;
 mod providers;
+mod routes;
 mod secured;
 mod test_numbers;
 
