@@ -7,7 +7,7 @@ use crate::{
     auth::spec::SubjectKind,
     domain::{
         account::AccountKey,
-        fraud::{Debtor, Level, MeterKey},
+        fraud::{Debtor, Level, MeterKey, Tail},
         otp::{ClientKey, Code, Tag},
         phone::Phone,
         quota::{Bucket, Charge, Limit, Per},
@@ -96,6 +96,10 @@ pub fn debtors(masters: &Masters, phone: &Phone, client: &Client) -> Vec<Debtor>
                 &[b"meter", kind.as_bytes(), place.as_bytes()],
             ))),
             level,
+            tail: match level {
+                Level::Range => Tail::of(phone.as_e164()),
+                Level::Block | Level::Country | Level::Network => None,
+            },
         }
     };
     Level::ALL.map(debtor).to_vec()

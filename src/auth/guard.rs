@@ -166,7 +166,7 @@ fn offer(captcha: &captcha::Spec) -> Value {
 
 fn tell(desk: &Desk, call: &Call, phone: &Phone, alarm: Alarm, verdict: Verdict) {
     call.audit(Event::OtpSuspected(alarm, verdict), Some(phone), None);
-    desk.parts.metrics.guard().count(alarm.level, verdict);
+    desk.parts.metrics.guard().count(alarm, verdict);
 }
 
 impl Proven {

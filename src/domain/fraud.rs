@@ -8,15 +8,20 @@
 //! debt, and far beyond it nothing is sent for a time. Networks and blocks with a good name do not pay for strangers
 //! in their country; and people who come in numbers verify as they come, and so pay as they go.
 //!
+//! Whoever counts through numbers, however slowly and from wherever, is found by the row that the
+//! numbers make which nobody verifies: a number near such a row owes more than an allowance at once.
+//!
 //! The formulas are judged by `otp-gateway simulate fraud`; the idea of judging what was not verified
 //! against the own history of a place is Authgear's, that of proving work is Hashcash's.
 
 mod credit;
 mod meter;
+mod trail;
 
 pub use self::{
     credit::{Admission, Credit, Debtor, MeterKey},
     meter::Meter,
+    trail::{Tail, Trail},
 };
 
 use crate::clock::Timestamp;
@@ -60,6 +65,15 @@ pub enum Suspicion {
     Blocked(Timestamp),
 }
 
+/// What speaks against a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rule {
+    /// Too much is owed there.
+    Debt,
+    /// The number continues a row of numbers that nobody has verified; else not enough were owed.
+    Sequence,
+}
+
 /// What whoever asks has done to be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shown {
@@ -74,6 +88,8 @@ pub enum Shown {
 pub struct Place {
     /// Of what kind it is.
     pub level: Level,
+    /// Which number is sent to there, where its neighbours are watched.
+    pub tail: Option<Tail>,
     /// What is owed there.
     pub meter: Meter,
 }
@@ -83,6 +99,8 @@ pub struct Place {
 pub struct Alarm {
     /// Of what kind the place is.
     pub level: Level,
+    /// What speaks against it.
+    pub rule: Rule,
     /// What it deserves.
     pub suspicion: Suspicion,
 }
@@ -156,6 +174,19 @@ impl Level {
     }
 }
 
+impl Rule {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Debt, Self::Sequence];
+
+    /// As it is called in metrics and audit lines.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Debt => "debt",
+            Self::Sequence => "sequence",
+        }
+    }
+}
+
 impl Shown {
     /// Whether it answers `suspicion`.
     fn answers(self, suspicion: Suspicion) -> bool {
@@ -177,7 +208,7 @@ pub fn admit(places: &mut [Place], shown: Shown, now: Timestamp) -> Admission {
     };
     if admission.is_admitted() {
         for place in places {
-            place.meter.send(place.level, now);
+            place.meter.send(place.level, place.tail, now);
         }
     }
     admission
@@ -187,7 +218,7 @@ pub fn admit(places: &mut [Place], shown: Shown, now: Timestamp) -> Admission {
 pub fn verify(places: &mut [Place], now: Timestamp) {
     pass_time(places, now);
     for place in places {
-        place.meter.verify();
+        place.meter.verify(place.tail);
     }
 }
 
@@ -208,9 +239,14 @@ pub fn is_forgiven(places: &[Place], level: Level) -> bool {
 
 fn alarm(places: &[Place], now: Timestamp) -> Option<Alarm> {
     let suspected = |place: &Place| {
-        let suspicion = place.meter.suspicion(place.level, now)?;
         let level = place.level;
-        (!is_forgiven(places, level)).then_some(Alarm { level, suspicion })
+        let (rule, suspicion) = place.meter.suspicion(level, place.tail, now)?;
+        let alarm = Alarm {
+            level,
+            rule,
+            suspicion,
+        };
+        (!is_forgiven(places, level)).then_some(alarm)
     };
     let raised = places.iter().filter_map(suspected);
     raised.max_by_key(|alarm| alarm.suspicion)

@@ -131,6 +131,7 @@ pub fn record(event: Event, scene: Scene<'_>) {
                 event = event.as_str(),
                 policy = event.policy(),
                 level = suspected.map(|(alarm, _)| alarm.level.as_str()),
+                rule = suspected.map(|(alarm, _)| alarm.rule.as_str()),
                 deserves = suspected.map(|(alarm, _)| deserves(alarm.suspicion)),
                 verdict = suspected.map(|(_, verdict)| verdict.as_str()),
                 phone = scene.phone.map(Phone::masked),

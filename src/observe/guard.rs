@@ -1,4 +1,4 @@
-//! What the conversion guard has done with requests for codes, counted by the place that was suspected; knows nothing of why it was.
+//! What the conversion guard has done with requests for codes, counted by the place that was suspected and the rule that did; knows no number.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use crate::domain::fraud::Level;
+use crate::domain::fraud::Alarm;
 
 /// All verdicts on suspicions, and on captchas that were to allay them. Clones are the same.
 #[derive(Clone, Default)]
@@ -48,6 +48,7 @@ pub enum CaptchaResult {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Labels {
     level: &'static str,
+    rule: &'static str,
     verdict: &'static str,
 }
 
@@ -58,9 +59,10 @@ struct CaptchaLabels {
 
 impl GuardMetrics {
     /// Counts one.
-    pub fn count(&self, level: Level, verdict: Verdict) {
+    pub fn count(&self, alarm: Alarm, verdict: Verdict) {
         let labels = Labels {
-            level: level.as_str(),
+            level: alarm.level.as_str(),
+            rule: alarm.rule.as_str(),
             verdict: verdict.as_str(),
         };
         self.verdicts.get_or_create(&labels).inc();
@@ -74,8 +76,7 @@ impl GuardMetrics {
 
     /// Shows them in `registry`.
     pub(super) fn register(&self, registry: &mut Registry) {
-        let help =
-            "Requests for a code that raised a suspicion, by the place suspected and the verdict";
+        let help = "Requests for a code that raised a suspicion, by the place suspected, the rule and the verdict";
         registry.register("otp_guard", help, self.verdicts.clone());
         let help = "Captchas that were shown where a proof was demanded";
         registry.register("otp_captcha", help, self.captchas.clone());

@@ -151,8 +151,15 @@ fn a_message_concerns_a_range_a_block_a_country_and_a_network() {
         ("+442070313000", "192.0.2.1", [false, false, false, true]),
     ] {
         let other = debtors(number, ip);
-        let same: Vec<_> = home.iter().zip(&other).map(|(a, b)| a == b).collect();
+        let same: Vec<_> = home
+            .iter()
+            .zip(&other)
+            .map(|(a, b)| a.meter == b.meter)
+            .collect();
         assert_eq!(same, shared, "{number} {ip}");
+        // Which number of its range it is tells something of the range alone.
+        let tails: Vec<_> = other.iter().map(|it| it.tail).collect();
+        assert_eq!(tails, [Tail::of(number), None, None, None], "{number}");
     }
     let of_ip = |ip| debtors("+16502530000", ip)[3];
     assert_eq!(of_ip("2001:db8:1:2::1"), of_ip("2001:db8:1:ffff::1"));

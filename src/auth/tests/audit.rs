@@ -165,6 +165,7 @@ async fn a_suspicion_is_told_with_the_place_what_it_deserves_and_what_became_of_
     let last = events.last().unwrap();
     assert_eq!(last["event"], "otp.suspected");
     assert_eq!(last["level"], "network");
+    assert_eq!(last["rule"], "debt");
     assert_eq!(last["deserves"], "proof of 16 bits");
     assert_eq!(last["verdict"], "proof_required");
     assert!(

@@ -22,9 +22,9 @@ fn guarded(mode: Mode) -> Spec {
     }
 }
 
-/// The n-th number of a range, and of the range behind it.
+/// A number of a range, far from the others.
 fn number(n: usize) -> String {
-    format!("+1650253{n:04}")
+    format!("+1650253{:04}", 100 * n)
 }
 
 /// An address in a network of its own.
@@ -78,7 +78,7 @@ async fn whoever_pumps_a_range_is_asked_for_a_proof_of_work() {
     assert_eq!(proof["bits"], 16);
     assert_eq!(proof["expires_in"], 300);
     assert_eq!(stage.messages().await.len(), HANDFUL);
-    let counted = "otp_guard_total{level=\"range\",verdict=\"proof_required\"}";
+    let counted = "otp_guard_total{level=\"range\",rule=\"debt\",verdict=\"proof_required\"}";
     assert_eq!(stage.metric(counted), 1);
     assert_eq!(stage.metric("otp_sends_total{result=\"suspected\"}"), 1);
 }
@@ -99,7 +99,7 @@ async fn a_solved_puzzle_gets_its_message_for_that_number_from_that_client_alone
     }
     let answer = ask_from(&stage, &address(n), &with(n)).await;
     assert_eq!(answer.status, 200, "{answer:?}");
-    let counted = "otp_guard_total{level=\"range\",verdict=\"proved\"}";
+    let counted = "otp_guard_total{level=\"range\",rule=\"debt\",verdict=\"proved\"}";
     assert_eq!(stage.metric(counted), 1);
 }
 
@@ -164,6 +164,27 @@ async fn people_who_enter_their_codes_are_never_asked() {
 }
 
 #[tokio::test]
+async fn whoever_counts_through_numbers_is_asked_for_a_proof_after_three_of_them() {
+    let stage = Stage::with(guarded(Mode::Enforce), 64).await;
+    let ask = async |n: usize| {
+        let body = json!({ "mobile_number": format!("+1650253{n:04}") });
+        let answer = ask_from(&stage, &address(n % 200), &body).await;
+        // Nothing is owed any more.
+        stage.clock.advance(Duration::from_hours(24));
+        answer
+    };
+    for n in 0..3 {
+        assert_eq!(ask(n).await.status, 200, "{n}");
+    }
+    for n in 3..6 {
+        assert_eq!(ask(n).await.refusal(), (403, "proof_required".to_owned()));
+    }
+    let counted = "otp_guard_total{level=\"range\",rule=\"sequence\",verdict=\"proof_required\"}";
+    assert_eq!(stage.metric(counted), 3);
+    assert_eq!(ask(5000).await.status, 200);
+}
+
+#[tokio::test]
 async fn one_network_that_asks_for_everybody_is_suspected_as_well() {
     let stage = Stage::with(guarded(Mode::Enforce), 64).await;
     let ask = async |n: usize| {
@@ -175,7 +196,7 @@ async fn one_network_that_asks_for_everybody_is_suspected_as_well() {
         assert_eq!(ask(n).await.status, 200, "{n}");
     }
     assert_eq!(ask(6).await.refusal(), (403, "proof_required".to_owned()));
-    let counted = "otp_guard_total{level=\"network\",verdict=\"proof_required\"}";
+    let counted = "otp_guard_total{level=\"network\",rule=\"debt\",verdict=\"proof_required\"}";
     assert_eq!(stage.metric(counted), 1);
 }
 
@@ -190,7 +211,7 @@ async fn where_it_only_watches_everything_is_sent_and_told() {
         }
         let noted = |level| {
             stage.metric(&format!(
-                "otp_guard_total{{level=\"{level}\",verdict=\"noted\"}}"
+                "otp_guard_total{{level=\"{level}\",rule=\"debt\",verdict=\"noted\"}}"
             ))
         };
         assert_eq!(noted("range") + noted("network"), 14);

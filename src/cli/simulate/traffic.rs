@@ -84,6 +84,10 @@ pub const MIXES: &[Mix] = &[
         },
     },
     Mix {
+        name: "a walk through numbers",
+        event: walks,
+    },
+    Mix {
         name: "pumping with 30% verified",
         event: |draw| {
             draw.pump(20_000, 2.0 * HOUR, |draw| {
@@ -142,6 +146,7 @@ impl Mix {
         draw.week(MIDDLE, 1500, 0.80);
         draw.week(SMALL, 100, 0.75);
         draw.week(TINY, 8, 0.60);
+        draw.offices();
         (self.event)(&mut draw);
         draw.asks.sort_by_key(|ask| ask.at);
         draw.asks
@@ -177,7 +182,53 @@ fn launch(draw: &mut Draw) {
     }
 }
 
+/// A hundred lists, each of a hundred numbers one to ten apart, up or down, half of them between those
+/// of honest people; gone through all day long, each number from elsewhere.
+fn walks(draw: &mut Draw) {
+    const NUMBERS: u32 = 100;
+    for _ in 0..100 {
+        let (block, range) = (draw.below(BLOCKS), draw.below(2 * RANGES));
+        let (first, step, is_up) = (draw.below(9000), 1 + draw.below(10), draw.chance(0.5));
+        for n in 0..NUMBERS {
+            let at = MORNING + DAY * (f64::from(n) + draw.fraction()) / f64::from(NUMBERS);
+            let steps = if is_up { n } else { NUMBERS - 1 - n };
+            let network = draw.fresh();
+            draw.asks.push(Ask {
+                at: moment(at),
+                who: Who::Attacker,
+                country: HOME,
+                block,
+                range,
+                number: first + step * steps,
+                network,
+                answered_after: None,
+            });
+        }
+    }
+}
+
 impl Draw {
+    /// Twenty offices, each with a hundred numbers side by side, of which some log in each day, from
+    /// wherever they are.
+    fn offices(&mut self) {
+        for _ in 0..20 {
+            let (block, range, first) = (self.below(BLOCKS), self.below(RANGES), self.below(9900));
+            for _ in 0..8 * 40 {
+                let ask = Ask {
+                    at: moment(self.time_of_a_waking_hour()),
+                    who: Who::Honest,
+                    country: HOME,
+                    block,
+                    range,
+                    number: first + self.below(100),
+                    network: HOME * 100_000 + 1000 + self.below(30_000),
+                    answered_after: self.answer(0.88),
+                };
+                self.asks.push(ask);
+            }
+        }
+    }
+
     /// Eight days of people who log in, fewer at night. Seven of ten come from networks that many
     /// share; six of a hundred ask twice.
     fn week(&mut self, country: u32, per_day: u32, conversion: f64) {

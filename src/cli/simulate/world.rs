@@ -11,7 +11,9 @@ use crate::{
     cli::simulate::traffic::{Ask, Who, eighth_day},
     clock::Timestamp,
     domain::{
-        fraud::{Admission, Alarm, Bits, Level, Meter, Place, Shown, Suspicion, admit, verify},
+        fraud::{
+            Admission, Alarm, Bits, Level, Meter, Place, Shown, Suspicion, Tail, admit, verify,
+        },
         quota::{Quota, Verdict},
     },
 };
@@ -165,10 +167,14 @@ impl World {
     fn places(&self, ask: &Ask) -> Vec<Place> {
         let of = |level| Place {
             level,
+            tail: match level {
+                Level::Range => u16::try_from(ask.number).ok().and_then(Tail::new),
+                Level::Block | Level::Country | Level::Network => None,
+            },
             meter: self
                 .meters
                 .get(&key(level, ask))
-                .copied()
+                .cloned()
                 .unwrap_or_default(),
         };
         Level::ALL.map(of).to_vec()
@@ -176,7 +182,8 @@ impl World {
 
     fn remember(&mut self, ask: &Ask, places: &[Place]) {
         for place in places {
-            self.meters.insert(key(place.level, ask), place.meter);
+            self.meters
+                .insert(key(place.level, ask), place.meter.clone());
         }
     }
 

@@ -1,6 +1,6 @@
 //! What a store is told of the guard: on whose credit a message is to be sent, under which names their meters are kept; knows no store.
 
-use crate::domain::fraud::{Alarm, Bits, Level, Meter, Place, Shown};
+use crate::domain::fraud::{Alarm, Bits, Level, Meter, Place, Shown, Tail};
 
 /// The name under which a store keeps what one place owes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -13,6 +13,8 @@ pub struct Debtor {
     pub meter: MeterKey,
     /// Of what kind it is.
     pub level: Level,
+    /// Which number is sent to there, where its neighbours are watched.
+    pub tail: Option<Tail>,
 }
 
 /// On whose credit a message is to be sent, and what has been shown for it.
@@ -50,6 +52,7 @@ impl Debtor {
     pub fn owing(self, known: Option<Meter>) -> Place {
         Place {
             level: self.level,
+            tail: self.tail,
             meter: known.unwrap_or_default(),
         }
     }

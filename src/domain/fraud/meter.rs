@@ -2,16 +2,18 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{
     clock::Timestamp,
-    domain::fraud::{BITS_PER_ALLOWANCE, Bits, EASIEST, HARDEST, Level, Suspicion},
+    domain::fraud::{
+        BITS_PER_ALLOWANCE, Bits, EASIEST, HARDEST, Level, Rule, Suspicion, Tail, Trail,
+    },
 };
 
 /// What one place owes. All counts are of messages, and fade. A store keeps the fields as they are
 /// and computes with 64-bit floats as it is done here, so that all stores agree to the last bit.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Meter {
     /// Sent and not paid back.
     pub debt: f64,
@@ -27,6 +29,9 @@ pub struct Meter {
     pub blocked_until: Timestamp,
     /// When it was last brought up to date.
     pub touched_at: Timestamp,
+    /// Whom was sent to in vain, where it is a range. Gateways of earlier versions kept none.
+    #[serde(deserialize_with = "trail_or_none")]
+    pub trail: Trail,
 }
 
 /// The own history that a place is judged by.
@@ -60,6 +65,16 @@ const LONGEST_BLOCK: Duration = Duration::from_hours(12);
 /// The share of the debt that is left when a block begins.
 const LEFT_AFTER_BLOCK: f64 = 0.75;
 
+/// So many numbers that nobody has verified are a row, and no chance.
+const ROW: u16 = 3;
+
+/// What is owed for each number of a row beyond the message itself, as a share of the allowance:
+/// together more than all of it.
+const FOR_A_STEP: f64 = 0.4;
+
+/// The share of that which is still owed when somebody has shown enough for the message.
+const STAYS: f64 = 0.25;
+
 /// The share of its messages that a place with a good name has verified.
 const TRUSTED_SHARE: f64 = 0.5;
 
@@ -69,12 +84,10 @@ impl Meter {
         (self.touched_at + MEMORY).max(self.blocked_until)
     }
 
-    /// Its fields as a store that counts in floats alone keeps them, in their order.
-    pub fn to_numbers(self) -> [f64; 7] {
-        // Moments are far below 2^53 milliseconds, which a float holds exactly.
-        #[expect(clippy::cast_precision_loss, reason = "said above")]
-        let millis = |moment: Timestamp| moment.as_millis() as f64;
-        [
+    /// Its fields as a store that counts in floats alone keeps them, in their order; the trail comes
+    /// last, each number of it with its moment.
+    pub fn to_numbers(&self) -> Vec<f64> {
+        let counts = [
             self.debt,
             self.sent,
             self.verified,
@@ -82,21 +95,19 @@ impl Meter {
             self.strikes,
             millis(self.blocked_until),
             millis(self.touched_at),
-        ]
+        ];
+        let trail = self.trail.to_numbers();
+        let trail = trail.flat_map(|(digits, at)| [f64::from(digits), millis(at)]);
+        counts.into_iter().chain(trail).collect()
     }
 
     /// The meter that such a store keeps, if it is one.
-    pub fn from_numbers(numbers: [f64; 7]) -> Option<Self> {
+    pub fn from_numbers(numbers: &[f64]) -> Option<Self> {
         let is_sane = |number: &f64| number.is_finite() && *number >= 0.0;
         if !numbers.iter().all(is_sane) {
             return None;
         }
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "it is not negative, and what is too large becomes the largest"
-        )]
-        let moment = |millis: f64| Timestamp::from_millis(millis as u64);
+        let (counts, trail) = numbers.split_first_chunk()?;
         let [
             debt,
             sent,
@@ -105,7 +116,13 @@ impl Meter {
             strikes,
             blocked_until,
             touched_at,
-        ] = numbers;
+        ] = *counts;
+        let (trail, []) = trail.as_chunks() else {
+            return None;
+        };
+        let trail = trail
+            .iter()
+            .map(|[digits, at]| (whole(*digits), moment(*at)));
         Some(Self {
             debt,
             sent,
@@ -114,6 +131,7 @@ impl Meter {
             strikes,
             blocked_until: moment(blocked_until),
             touched_at: moment(touched_at),
+            trail: Trail::from_numbers(trail)?,
         })
     }
 
@@ -129,18 +147,30 @@ impl Meter {
         let a_day = FORGIVING.as_secs_f64();
         self.strikes = (self.strikes - passed / a_day).max(0.0);
         self.touched_at = self.touched_at.max(now);
+        self.trail.pass_time(MEMORY, now);
     }
 
-    /// What it deserves, once time has passed.
-    pub(super) fn suspicion(&self, level: Level, now: Timestamp) -> Option<Suspicion> {
+    /// What it deserves, once time has passed, and by which rule, if `tail` is to be sent to.
+    pub(super) fn suspicion(
+        &self,
+        level: Level,
+        tail: Option<Tail>,
+        now: Timestamp,
+    ) -> Option<(Rule, Suspicion)> {
         if now < self.blocked_until {
-            return Some(Suspicion::Blocked(self.blocked_until));
+            return Some((Rule::Debt, Suspicion::Blocked(self.blocked_until)));
         }
         let allowance = self.allowance(level);
-        if self.debt <= allowance {
+        let owed = self.debt + self.surcharge(allowance, tail);
+        if owed <= allowance {
             return None;
         }
-        let beyond = self.debt / allowance - 1.0;
+        let rule = if self.debt > allowance {
+            Rule::Debt
+        } else {
+            Rule::Sequence
+        };
+        let beyond = owed / allowance - 1.0;
         let harder = (beyond * BITS_PER_ALLOWANCE).min(f64::from(HARDEST.0 - EASIEST.0));
         #[expect(
             clippy::cast_possible_truncation,
@@ -148,18 +178,22 @@ impl Meter {
             reason = "0 to 6"
         )]
         let harder = harder as u8;
-        Some(Suspicion::Proof(Bits(EASIEST.0 + harder)))
+        Some((rule, Suspicion::Proof(Bits(EASIEST.0 + harder))))
     }
 
-    /// One more message was sent on its credit.
-    pub(super) fn send(&mut self, level: Level, now: Timestamp) {
+    /// One more message was sent on its credit, to `tail`.
+    pub(super) fn send(&mut self, level: Level, tail: Option<Tail>, now: Timestamp) {
         let allowance = self.allowance(level);
+        let surcharge = self.surcharge(allowance, tail);
         let is_blocked = now < self.blocked_until;
         // An attack must not become the history that it is judged by.
         if self.debt < allowance && !is_blocked {
             self.sent += 1.0;
         }
-        self.debt += 1.0;
+        self.debt += 1.0 + STAYS * surcharge;
+        if let Some(tail) = tail {
+            self.trail.tread(tail, now);
+        }
         // Blocked already, it is sent to only where suspicions are noted and no more.
         let limit = allowance * level.terms().blocked_beyond;
         if self.debt > limit && !is_blocked {
@@ -167,11 +201,14 @@ impl Meter {
         }
     }
 
-    /// One of them was verified.
-    pub(super) fn verify(&mut self) {
+    /// One of them was verified, that to `tail`.
+    pub(super) fn verify(&mut self, tail: Option<Tail>) {
         self.debt = (self.debt - self.worth_of_a_verification()).max(0.0);
         self.verified += 1.0;
         self.recent += 1.0;
+        if let Some(tail) = tail {
+            self.trail.clear(tail);
+        }
     }
 
     /// Whether most of what was asked for there was verified, and enough to tell.
@@ -191,6 +228,16 @@ impl Meter {
             .max(UNDER_WAY * self.recent)
     }
 
+    /// What a message to `tail` owes beyond itself: whoever counts through numbers owes more with
+    /// each step.
+    fn surcharge(&self, allowance: f64, tail: Option<Tail>) -> f64 {
+        let row = tail.map_or(0, |tail| self.trail.row(tail));
+        if row < ROW {
+            return 0.0;
+        }
+        allowance * (FOR_A_STEP * f64::from(row))
+    }
+
     /// How many messages one verified code pays for: as many as it took until now, and some more.
     fn worth_of_a_verification(&self) -> f64 {
         let conversion = (self.verified + PRIOR * PRIOR_WEIGHT) / (self.sent + PRIOR_WEIGHT);
@@ -207,4 +254,34 @@ impl Meter {
         self.strikes += 1.0;
         self.debt = LEFT_AFTER_BLOCK * limit;
     }
+}
+
+/// Moments are far below 2^53 milliseconds, which a float holds exactly.
+#[expect(clippy::cast_precision_loss, reason = "said above")]
+fn millis(moment: Timestamp) -> f64 {
+    moment.as_millis() as f64
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "it is not negative, and what is too large becomes the largest"
+)]
+fn moment(millis: f64) -> Timestamp {
+    Timestamp::from_millis(millis as u64)
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "it is not negative, and what is too large becomes the largest"
+)]
+fn whole(number: f64) -> u16 {
+    number as u16
+}
+
+/// A record that ends before its trail is one of an earlier version.
+#[expect(clippy::unnecessary_wraps, reason = "serde wants a result")]
+fn trail_or_none<'de, D: Deserializer<'de>>(record: D) -> Result<Trail, D::Error> {
+    Ok(Trail::deserialize(record).unwrap_or_default())
 }

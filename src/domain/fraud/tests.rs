@@ -1,5 +1,7 @@
 //! What the guard does to those who pay back and to those who do not.
 
+mod walks;
+
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -15,6 +17,7 @@ const NO_PROOF: Shown = Shown::Proof(Bits(0));
 fn strangers() -> Vec<Place> {
     let unknown = |level| Place {
         level,
+        tail: None,
         meter: Meter::default(),
     };
     Level::ALL.map(unknown).to_vec()
@@ -23,8 +26,18 @@ fn strangers() -> Vec<Place> {
 fn only(level: Level) -> Vec<Place> {
     vec![Place {
         level,
+        tail: None,
         meter: Meter::default(),
     }]
+}
+
+/// Turns to a number of the range.
+fn at_number(places: &mut [Place], tail: u16) {
+    for place in places {
+        if place.level == Level::Range {
+            place.tail = Tail::new(tail);
+        }
+    }
 }
 
 /// Sends and verifies `count` times, one each `pause`.
@@ -87,7 +100,10 @@ fn a_proof_buys_some_more_until_the_range_is_blocked() {
     let sent = beg(&mut places, shown, 1000, SECOND / 10, &mut now);
     assert_eq!(sent, 13);
     let refused = admit(&mut places, shown, now);
-    let Admission::Refused(Alarm { level, suspicion }) = refused else {
+    let Admission::Refused(Alarm {
+        level, suspicion, ..
+    }) = refused
+    else {
         panic!("{refused:?}");
     };
     assert_eq!(level, Level::Range);
@@ -176,7 +192,7 @@ fn an_attack_does_not_become_the_history_it_is_judged_by() {
     let mut range = only(Level::Range);
     let mut now = START;
     earn(&mut range, 100, 60 * SECOND, &mut now);
-    let before = range[0].meter;
+    let before = range[0].meter.clone();
     for _ in 0..10_000 {
         admit(&mut range, Shown::Everything, now);
     }
@@ -211,7 +227,10 @@ fn in_a_country_under_attack_operators_with_a_good_name_are_served_all_the_same(
     );
     let of = |block: &[Place]| [country.clone(), block.to_vec()].concat();
     let unknown = admit(&mut of(&only(Level::Block)), Shown::Proof(HARDEST), now);
-    let Admission::Refused(Alarm { level, suspicion }) = unknown else {
+    let Admission::Refused(Alarm {
+        level, suspicion, ..
+    }) = unknown
+    else {
         panic!("{unknown:?}");
     };
     assert_eq!(level, Level::Country);
@@ -256,25 +275,32 @@ fn what_lies_a_week_back_is_forgotten() {
 /// A step of somebody's life with the guard.
 #[derive(Debug, Clone, Copy)]
 enum Step {
-    Ask(u8),
-    Verify,
+    Ask(u16, u8),
+    Verify(u16),
     Wait(u32),
 }
 
 impl Step {
     fn take(self, places: &mut [Place], now: &mut Timestamp) {
         match self {
-            Self::Ask(bits) => drop(admit(places, Shown::Proof(Bits(bits)), *now)),
-            Self::Verify => verify(places, *now),
+            Self::Ask(tail, bits) => {
+                at_number(places, tail);
+                admit(places, Shown::Proof(Bits(bits)), *now);
+            }
+            Self::Verify(tail) => {
+                at_number(places, tail);
+                verify(places, *now);
+            }
             Self::Wait(millis) => *now = *now + Duration::from_millis(u64::from(millis)),
         }
     }
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let tail = || prop_oneof![1 => 0_u16..40, 1 => 0_u16..10_000];
     let step = prop_oneof![
-        3 => (0_u8..24).prop_map(Step::Ask),
-        2 => Just(Step::Verify),
+        3 => (tail(), 0_u8..24).prop_map(|(tail, bits)| Step::Ask(tail, bits)),
+        2 => tail().prop_map(Step::Verify),
         1 => (0_u32..10_000_000).prop_map(Step::Wait),
     ];
     prop::collection::vec(step, 0..300)
@@ -287,7 +313,7 @@ proptest! {
         let mut now = START;
         for step in steps {
             step.take(&mut places, &mut now);
-            for Place { level, meter } in &places {
+            for Place { level, meter, .. } in &places {
                 for count in [meter.debt, meter.sent, meter.verified, meter.recent, meter.strikes] {
                     prop_assert!(count.is_finite() && count >= 0.0, "{level:?} {meter:?}");
                 }
@@ -316,7 +342,7 @@ proptest! {
             step.take(&mut places, &mut now);
         }
         for Place { meter, .. } in places {
-            prop_assert_eq!(Meter::from_numbers(meter.to_numbers()), Some(meter));
+            prop_assert_eq!(Meter::from_numbers(&meter.to_numbers()), Some(meter));
         }
     }
 

@@ -12,13 +12,22 @@ fn debtor(name: u8, level: Level) -> Debtor {
     Debtor {
         meter: MeterKey([name; 16]),
         level,
+        tail: None,
+    }
+}
+
+/// A number of the one range.
+fn number(tail: u16) -> Debtor {
+    Debtor {
+        tail: Tail::new(tail),
+        ..debtor(0x40, Level::Range)
     }
 }
 
 /// The places that a code for somebody concerns, chosen by the bits of `which`.
 pub fn debtors(whose: u8, client: u8, which: u8) -> Vec<Debtor> {
     let all = [
-        debtor(0x40 + whose, Level::Range),
+        number(u16::from(3 * whose + client)),
         debtor(0x50 + whose / 2, Level::Block),
         debtor(0x60, Level::Country),
         debtor(0x70 + client % 3, Level::Network),
@@ -96,6 +105,7 @@ pub async fn whoever_answers_nothing_is_suspected_in_the_end(stage: Stage) {
         let place = [debtor(name, level)];
         let alarm = Alarm {
             level,
+            rule: Rule::Debt,
             suspicion: Suspicion::Proof(Bits(16)),
         };
         let suspected = stage.send_until_suspected(&place, NO_PROOF).await;
@@ -178,6 +188,29 @@ pub async fn a_good_name_makes_up_for_the_country(stage: Stage) {
     assert!(matches!(strange, Sending::Suspected(_)), "{strange:?}");
     let trusted = stage.send_on(&[country, home], NO_PROOF, &[]).await;
     assert!(matches!(trusted, Sending::Started(_)), "{trusted:?}");
+}
+
+pub async fn whoever_counts_through_numbers_is_suspected_however_slowly(stage: Stage) {
+    let alarm = Alarm {
+        level: Level::Range,
+        rule: Rule::Sequence,
+        suspicion: Suspicion::Proof(Bits(16)),
+    };
+    for n in 0..20 {
+        let sending = stage.send_on(&[number(5000 + 10 * n)], NO_PROOF, &[]).await;
+        if n < 3 {
+            assert!(matches!(sending, Sending::Started(_)), "{n}: {sending:?}");
+        } else {
+            assert_eq!(sending, Sending::Suspected(alarm), "{n}");
+        }
+        stage.clock.advance(Duration::from_hours(6));
+    }
+    // Elsewhere in the range nobody is, and nobody either once somebody there has verified.
+    let elsewhere = stage.send_on(&[number(4)], NO_PROOF, &[]).await;
+    assert!(matches!(elsewhere, Sending::Started(_)), "{elsewhere:?}");
+    stage.log_in_on(&[number(5012)], Stage::right).await;
+    let neighbour = stage.send_on(&[number(5030)], NO_PROOF, &[]).await;
+    assert!(matches!(neighbour, Sending::Started(_)), "{neighbour:?}");
 }
 
 pub async fn a_block_ends(stage: Stage) {

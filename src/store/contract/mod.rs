@@ -15,7 +15,7 @@ use crate::{
     domain::{
         account::AccountKey,
         delivery::{Goes, MessageId, Parcel},
-        fraud::{Alarm, Bits, Credit, Debtor, Level, MeterKey, Shown, Suspicion},
+        fraud::{Alarm, Bits, Credit, Debtor, Level, MeterKey, Rule, Shown, Suspicion, Tail},
         otp::{self, Answer, ChallengeId, ClientKey, Length, Nonce, Start, Started, Tag},
         quota::{Bucket, Charge, Quota},
         session::{self, Session, SessionId},
@@ -90,6 +90,7 @@ macro_rules! rules {
             a_right_answer_pays_for_what_was_sent
             a_wrong_answer_pays_for_nothing
             a_good_name_makes_up_for_the_country
+            whoever_counts_through_numbers_is_suspected_however_slowly
             a_block_ends
             of_a_thousand_sends_at_once_a_handful_is_sent_on_credit
             what_places_owe_is_forgotten_in_a_week

@@ -280,13 +280,13 @@ impl Model {
     }
 
     fn places(&self, debtors: &[Debtor]) -> Vec<Place> {
-        let known = |debtor: &Debtor| debtor.owing(self.meters.get(&debtor.meter).copied());
+        let known = |debtor: &Debtor| debtor.owing(self.meters.get(&debtor.meter).cloned());
         debtors.iter().map(known).collect()
     }
 
     fn keep(&mut self, debtors: &[Debtor], places: &[Place]) {
         for (debtor, place) in debtors.iter().zip(places) {
-            self.meters.insert(debtor.meter, place.meter);
+            self.meters.insert(debtor.meter, place.meter.clone());
         }
     }
 

@@ -15,7 +15,7 @@ macro_rules! script {
 }
 
 /// A send, as far as it touches the server of the account.
-pub static START: LazyLock<Script> = script!("prelude" "windows" "meters" "code" "start");
+pub static START: LazyLock<Script> = script!("prelude" "windows" "trail" "meters" "code" "start");
 /// Whether the account's own limits admit a send.
 pub static LOOK: LazyLock<Script> = script!("prelude" "windows" "look");
 /// Takes from limits on another server, ahead of a send.
@@ -23,13 +23,14 @@ pub static RESERVE: LazyLock<Script> = script!("prelude" "windows" "reserve");
 /// Gives that back.
 pub static CANCEL: LazyLock<Script> = script!("prelude" "cancel");
 /// Sends on the credit of places on another server, ahead of a send.
-pub static OWE: LazyLock<Script> = script!("prelude" "meters" "owe");
+pub static OWE: LazyLock<Script> = script!("prelude" "trail" "meters" "owe");
 /// Takes that back.
-pub static DISOWN: LazyLock<Script> = script!("prelude" "meters" "disown");
+pub static DISOWN: LazyLock<Script> = script!("prelude" "trail" "meters" "disown");
 /// Pays for messages on another server.
-pub static PAY: LazyLock<Script> = script!("prelude" "meters" "pay");
+pub static PAY: LazyLock<Script> = script!("prelude" "trail" "meters" "pay");
 /// An answer to a challenge.
-pub static ANSWER: LazyLock<Script> = script!("prelude" "meters" "code" "sessions" "answer");
+pub static ANSWER: LazyLock<Script> =
+    script!("prelude" "trail" "meters" "code" "sessions" "answer");
 /// A use of a refresh token.
 pub static ROTATE: LazyLock<Script> = script!("prelude" "sessions" "rotate");
 /// The end of sessions.
@@ -47,7 +48,7 @@ pub static PUT_ACCOUNTS: LazyLock<Script> =
 /// Windows of another store.
 pub static PUT_WINDOWS: LazyLock<Script> = script!("prelude" "fields" "put_windows");
 /// Meters of another store.
-pub static PUT_METERS: LazyLock<Script> = script!("prelude" "meters" "put_meters");
+pub static PUT_METERS: LazyLock<Script> = script!("prelude" "trail" "meters" "put_meters");
 /// Sessions that were ended in another store.
 pub static PUT_REVOKED: LazyLock<Script> = script!("prelude" "fields" "put_revoked");
 /// Accounts for another store.

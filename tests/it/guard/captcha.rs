@@ -95,7 +95,7 @@ async fn whoever_solves_a_captcha_gets_the_code_without_any_work() {
         assert_eq!(question["remoteip"], "198.51.100.7");
         let site = (provider == "hcaptcha").then_some("site-1");
         assert_eq!(question.get("sitekey").map(String::as_str), site);
-        let solved = "otp_guard_total{level=\"range\",verdict=\"solved\"}";
+        let solved = "otp_guard_total{level=\"range\",rule=\"debt\",verdict=\"solved\"}";
         assert_eq!(stage.metric(solved).await, 1);
         assert_eq!(
             stage.metric("otp_captcha_total{result=\"solved\"}").await,
@@ -298,7 +298,7 @@ async fn a_browser_shows_the_widget_and_sends_what_it_gives() {
     let stage = suspicious(&vendor.settings("turnstile"), &[]).await;
     let chromium = Chromium::start().await;
     ask_in(&chromium, &stage).await;
-    let solved = "otp_guard_total{level=\"network\",verdict=\"solved\"}";
+    let solved = "otp_guard_total{level=\"network\",rule=\"debt\",verdict=\"solved\"}";
     assert_eq!(stage.metric(solved).await, 1);
 }
 
@@ -313,7 +313,7 @@ async fn a_browser_that_gets_no_widget_does_the_work() {
     let stage = suspicious(&settings, &[]).await;
     let chromium = Chromium::start().await;
     ask_in(&chromium, &stage).await;
-    let proved = "otp_guard_total{level=\"network\",verdict=\"proved\"}";
+    let proved = "otp_guard_total{level=\"network\",rule=\"debt\",verdict=\"proved\"}";
     assert_eq!(stage.metric(proved).await, 1);
     assert_eq!(vendor.asked().len(), 0);
 }

@@ -96,7 +96,7 @@ impl Import {
                     events,
                     dead_at,
                 } => windows.push((group(&bucket.0), (*bucket, events.as_slice(), *dead_at))),
-                Entry::Meter { key, meter } => meters.push((group(&key.0), (*key, *meter))),
+                Entry::Meter { key, meter } => meters.push((group(&key.0), (*key, meter))),
                 // Gateways read the sets of all groups, so that it does not matter in which it is.
                 Entry::Revoked { session, until } => {
                     ended.push((group(session.as_bytes()), (*session, *until)));
@@ -175,10 +175,10 @@ impl Import {
         self.run(script, group, &names, &args).await
     }
 
-    async fn meters(&self, group: Group, meters: &[(MeterKey, Meter)]) -> Result<(), Error> {
+    async fn meters(&self, group: Group, meters: &[(MeterKey, &Meter)]) -> Result<(), Error> {
         let keys = &self.servers.keys;
         let names: Vec<_> = meters.iter().map(|(key, _)| keys.meter(*key)).collect();
-        let args: Vec<_> = meters.iter().map(|(_, one)| meter(*one)).collect();
+        let args: Vec<_> = meters.iter().map(|(_, one)| meter(one)).collect();
         let script = &scripts::PUT_METERS;
         self.run(script, group, &names, &args).await
     }

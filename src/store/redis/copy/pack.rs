@@ -37,9 +37,9 @@ pub fn window(events: &[Timestamp], dead_at: Timestamp) -> Packed {
 }
 
 /// A meter, for `put_meters`.
-pub fn meter(meter: Meter) -> Packed {
-    let numbers = meter.to_numbers().map(f64::to_be_bytes);
-    Packed::new().bytes(numbers.as_flattened())
+pub fn meter(meter: &Meter) -> Packed {
+    let numbers = meter.to_numbers().into_iter().map(f64::to_be_bytes);
+    numbers.fold(Packed::new(), |packed, number| packed.bytes(&number))
 }
 
 /// Revoked sessions, for `put_revoked`.

@@ -1,7 +1,7 @@
 -- An answer came, and opens a session if it is right. See `Store::answer_challenge`.
 -- KEYS: the account's code, its sessions, the revoked ones of its group, the meter of each debtor.
 -- ARGV: now; the policies, who answers, and the new session's id; the named challenge or nothing;
--- the tags of the given code; the device; the address; the channel; the levels of the debtors.
+-- the tags of the given code; the device; the address; the channel; what the debtors are.
 
 local ttl, max_age, max_attempts, max_failures, require_challenge, client, session_id, idle, absolute, max_sessions, access_ttl =
   struct.unpack('>I8I8I4I4Bc8c16I8I8I4I8', ARGV[2])

@@ -1,5 +1,5 @@
 -- A code was answered: pays for messages, on a server of a cluster where the account is not.
--- KEYS: the meters. ARGV: now, their levels.
+-- KEYS: the meters. ARGV: now, what they are.
 
 local all = places(1, ARGV[2])
 pay_all(all)

@@ -1,7 +1,7 @@
 -- A code is to be sent. See `Store::start_challenge`.
 -- KEYS: the account's code, the bucket of each charge, the meter of each debtor.
--- ARGV: now, the policy and what a new code is made from, the known secrets, the charges, the levels of
--- the debtors, what was shown.
+-- ARGV: now, the policy and what a new code is made from, the known secrets, the charges, what the
+-- debtors are, what was shown.
 
 local MAX_CHALLENGES = 16
 
@@ -14,10 +14,10 @@ if longest > 0 then
   return {'limited', index, longest}
 end
 
-local all, shown = places(#KEYS - #ARGV[5] + 1, ARGV[5]), ARGV[6]:byte()
-local worst, worth, level = alarm(all)
+local all, shown = places(#KEYS - count_places(ARGV[5]) + 1, ARGV[5]), ARGV[6]:byte()
+local worst, worth, level, rule = alarm(all)
 if not is_answered(shown, worst, worth) then
-  return {'suspected', worst, worth, level}
+  return {'suspected', worst, worth, level, rule}
 end
 
 local function is_known(name)
@@ -70,5 +70,5 @@ owe_all(all)
 keep_places(all)
 return {
   'started', own[ID], code[NONCE], code[SECRET], expires_at(code, ttl, max_age), now,
-  worst, worth, level,
+  worst, worth, level, rule,
 }

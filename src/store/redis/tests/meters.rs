@@ -15,8 +15,9 @@ use crate::{
     },
 };
 
-/// Something that happens to the places of a message, and how many milliseconds later the next thing does.
-type Happening = (Happens, u8, u64);
+/// Something that happens to the places of a message to a client's number, and how many milliseconds
+/// later the next thing does.
+type Happening = (Happens, u8, u8, u64);
 
 #[derive(Debug, Clone, Copy)]
 enum Happens {
@@ -31,7 +32,9 @@ fn happenings() -> impl Strategy<Value = Vec<Happening>> {
         2 => Just(Happens::Answered),
     ];
     let wait = prop_oneof![3 => 0..1000u64, 2 => 0..1_000_000u64, 1 => 0..200_000_000u64];
-    prop::collection::vec((happens, 1..16u8, wait), 1..80)
+    // Some are neighbours and some are not.
+    let client = prop_oneof![2 => 0..12u8, 1 => 0..240u8];
+    prop::collection::vec((happens, client, 1..16u8, wait), 1..80)
 }
 
 #[test]
@@ -64,11 +67,11 @@ async fn compare(server: &RedisServer, prefix: &str, happenings: Vec<Happening>)
     let clock = Clock::manual(BEGINNING);
     let store = Store::open(&spec, NAMES, clock.clone()).await.unwrap();
     let mut model: HashMap<MeterKey, Meter> = HashMap::new();
-    for (happens, which, wait) in happenings {
-        let debtors = debtors(0, 0, which);
+    for (happens, client, which, wait) in happenings {
+        let debtors = debtors(0, client, which);
         let known = debtors
             .iter()
-            .map(|debtor| debtor.owing(model.get(&debtor.meter).copied()));
+            .map(|debtor| debtor.owing(model.get(&debtor.meter).cloned()));
         let mut places: Vec<Place> = known.collect();
         let now = clock.now();
         match happens {

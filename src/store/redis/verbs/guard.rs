@@ -9,7 +9,9 @@
 use super::Run;
 use crate::{
     clock::Timestamp,
-    domain::fraud::{self, Admission, Alarm, Bits, Debtor, Level, Meter, Place, Shown, Suspicion},
+    domain::fraud::{
+        self, Admission, Alarm, Bits, Debtor, Level, Meter, Place, Rule, Shown, Suspicion, Tail,
+    },
     store::{
         Error,
         redis::{
@@ -27,14 +29,20 @@ use crate::{
 pub struct Debts {
     pub group: Group,
     pub keys: Vec<String>,
-    /// A byte for each, as scripts read it.
+    /// Of what kind each is, as scripts read it.
     pub levels: Vec<u8>,
     /// Whose they are, and where each stands among all.
     debtors: Vec<(usize, Debtor)>,
 }
 
-/// In the byte of a level: a place on another server makes up for this one. See `meters.lua`.
+/// Bytes of a kind: that of the level, and the number that is sent to. See `meters.lua`.
+const LEVEL: usize = 3;
+
+/// In the byte of a level: a place on another server makes up for this one.
 const PARDONED: u8 = 128;
+
+/// Stands for no number.
+const NO_TAIL: u16 = u16::MAX;
 
 /// Stands for more than any proof shows.
 const EVERYTHING: u8 = 255;
@@ -160,12 +168,15 @@ impl Debts {
 
     fn add(&mut self, at: usize, debtor: Debtor, key: String) {
         self.keys.push(key);
+        let tail = debtor.tail.map_or(NO_TAIL, Tail::digits);
         self.levels.push(level_byte(debtor.level));
+        self.levels.extend(tail.to_be_bytes());
         self.debtors.push((at, debtor));
     }
 
     fn pardon(&mut self, all: &[Place]) {
-        for (level, (_, debtor)) in self.levels.iter_mut().zip(&self.debtors) {
+        let levels = self.levels.iter_mut().step_by(LEVEL);
+        for (level, (_, debtor)) in levels.zip(&self.debtors) {
             if fraud::is_forgiven(all, debtor.level) {
                 *level |= PARDONED;
             }
@@ -181,10 +192,10 @@ pub const fn byte(shown: Shown) -> u8 {
     }
 }
 
-/// How bad a suspicion is, what is to be proved or when it ends, and where it is.
+/// How bad a suspicion is, what is to be proved or when it ends, where it is, and by which rule.
 pub fn read_alarm(reply: &mut Reply) -> Result<Option<Alarm>, Nonsense> {
-    let (worst, worth, level): (u8, u64, usize) =
-        (reply.number()?, reply.number()?, reply.number()?);
+    let (worst, worth): (u8, u64) = (reply.number()?, reply.number()?);
+    let (level, rule): (usize, usize) = (reply.number()?, reply.number()?);
     let suspicion = match worst {
         0 => return Ok(None),
         1 => Suspicion::Proof(Bits(worth.try_into().map_err(|_| Nonsense)?)),
@@ -192,10 +203,15 @@ pub fn read_alarm(reply: &mut Reply) -> Result<Option<Alarm>, Nonsense> {
         _ => return Err(Nonsense),
     };
     let level = *Level::ALL.get(level).ok_or(Nonsense)?;
-    Ok(Some(Alarm { level, suspicion }))
+    let rule = *Rule::ALL.get(rule).ok_or(Nonsense)?;
+    Ok(Some(Alarm {
+        level,
+        rule,
+        suspicion,
+    }))
 }
 
-/// A meter as `get_meters` tells it: seven numbers, or nothing.
+/// A meter as `get_meters` tells it: its numbers, or nothing.
 pub fn read_meter(reply: &mut Reply) -> Result<Option<Meter>, Nonsense> {
     let packed = reply.word()?;
     if packed.is_empty() {
@@ -205,8 +221,7 @@ pub fn read_meter(reply: &mut Reply) -> Result<Option<Meter>, Nonsense> {
         return Err(Nonsense);
     };
     let numbers: Vec<_> = numbers.iter().copied().map(f64::from_be_bytes).collect();
-    let numbers = numbers.try_into().map_err(|_| Nonsense)?;
-    Meter::from_numbers(numbers).map(Some).ok_or(Nonsense)
+    Meter::from_numbers(&numbers).map(Some).ok_or(Nonsense)
 }
 
 /// In the order of `Level::ALL`, which is that of `meters.lua`.

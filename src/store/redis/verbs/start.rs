@@ -75,7 +75,8 @@ impl Redis {
         if others.is_empty() && others_debts.is_empty() {
             self.start(&send, &own, &debts).await
         } else {
-            self.start_across(&send, &own, &others, others_debts).await
+            // It holds much at a time, which a send on one server should not have room for.
+            Box::pin(self.start_across(&send, &own, &others, others_debts)).await
         }
     }
 

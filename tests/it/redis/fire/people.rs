@@ -108,14 +108,13 @@ impl Person {
         loop {
             self.pace.tick().await;
             match (self.chance.random_range(0..12), self.login.is_some()) {
-                (0..=2, false) => self.ask_for_a_code().await,
+                (0..=2, false) | (11, true) => self.ask_for_a_code().await,
                 (3, false) => self.guess().await,
                 (_, false) => self.log_in().await,
                 (0..=5, true) => self.visit().await,
                 (6..=8, true) => self.refresh().await,
                 (9, true) if !self.stays => self.use_an_old_token().await,
                 (10, true) if !self.stays => self.log_out().await,
-                (11, true) => self.ask_for_a_code().await,
                 (_, true) => {}
             }
         }
