@@ -39,7 +39,9 @@ pub fn explain(
     };
     let out = &mut *streams.out;
     match map.find(&mut parts) {
-        Destination::Auth => writeln!(out, "gateway   answers {method} {sent} itself")?,
+        Destination::Auth | Destination::Gateway => {
+            writeln!(out, "gateway   answers {method} {sent} itself")?;
+        }
         Destination::Route(route) => {
             writeln!(out, "route     {} ({})", route.name, pattern(&route))?;
             let path = parts.uri.path();

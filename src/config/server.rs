@@ -165,6 +165,7 @@ fn limits(section: &Section<'_>) -> Result<net::Limits, Reported> {
     let idle = section.read_within("idle", r#""75s""#, SECOND..=HOUR);
     let body_idle = section.read_within("body_idle", r#""30s""#, SECOND..=HOUR);
     let min_rate = section.read_within("min_rate", r#""100b""#, Size(0)..=Size(1 << 20));
+    let ping = section.read_within("ping", r#""30s""#, SECOND..=HOUR);
     let half_closed = section.read_within("half_closed", r#""5s""#, SECOND..=HOUR);
     let tunnel_idle = section.read_within("tunnel_idle", r#""1h""#, SECOND..=HOUR * 24 * 7);
     let max_age = section
@@ -186,6 +187,7 @@ fn limits(section: &Section<'_>) -> Result<net::Limits, Reported> {
             pause: body_idle?,
             rate: u32::try_from(min_rate?.bytes()).unwrap_or(u32::MAX),
         },
+        ping: ping?,
         half_closed: half_closed?,
         tunnel_idle: tunnel_idle?,
         max_age: max_age?,

@@ -132,7 +132,7 @@ impl AccessLogLayer {
             Some(Destination::Route(route)) => {
                 (PLACES_BEFORE_ROUTES.len() + route.index, Some(&route.name))
             }
-            Some(Destination::Refused(_)) | None => (NOWHERE, None),
+            Some(Destination::Gateway | Destination::Refused(_)) | None => (NOWHERE, None),
         };
         let said = self.lines.as_ref().map(|_| {
             let own = || PLACES_BEFORE_ROUTES.get(place).copied().unwrap_or_default();

@@ -82,7 +82,9 @@ impl AuthenticateLayer {
     fn access<'a, A>(&'a self, request: &'a Request<A>) -> &'a Access {
         match request.extensions().get::<Destination>() {
             Some(Destination::Route(route)) => &route.access,
-            Some(Destination::Auth | Destination::Refused(_)) | None => &self.access,
+            Some(Destination::Auth | Destination::Gateway | Destination::Refused(_)) | None => {
+                &self.access
+            }
         }
     }
 }

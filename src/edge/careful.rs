@@ -106,7 +106,7 @@ where
             Some(Destination::Route(route)) => {
                 (!route.headers.is_empty()).then(|| Said::Route(Arc::clone(route)))
             }
-            Some(Destination::Auth | Destination::Refused(_)) | None => {
+            Some(Destination::Auth | Destination::Gateway | Destination::Refused(_)) | None => {
                 (!self.general.is_empty()).then(|| Said::General(Arc::clone(&self.general)))
             }
         };

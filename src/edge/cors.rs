@@ -77,7 +77,7 @@ impl CorsLayer {
         match destination {
             Some(Destination::Auth) => self.own.as_ref(),
             Some(Destination::Route(route)) => route.cors.as_ref(),
-            Some(Destination::Refused(_)) | None => None,
+            Some(Destination::Gateway | Destination::Refused(_)) | None => None,
         }
     }
 
@@ -109,7 +109,7 @@ fn may_be_asked(destination: Option<&Destination>) -> bool {
     match destination {
         Some(Destination::Auth | Destination::Route(_)) => true,
         Some(Destination::Refused(reject)) => reject.code() == Code::MethodNotAllowed,
-        None => false,
+        Some(Destination::Gateway) | None => false,
     }
 }
 

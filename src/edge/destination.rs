@@ -33,6 +33,8 @@ pub enum Destination {
     Auth,
     /// Along a route.
     Route(Arc<Route>),
+    /// No further: `OPTIONS *` asks about the gateway as a whole (RFC 9110 §9.3.7).
+    Gateway,
     /// Nowhere.
     Refused(Box<Reject>),
 }
@@ -64,7 +66,7 @@ impl Destination {
     fn allowed_escapes(&self) -> Escapes {
         match self {
             Self::Route(route) => route.allow_encoded,
-            Self::Auth | Self::Refused(_) => Escapes::default(),
+            Self::Auth | Self::Gateway | Self::Refused(_) => Escapes::default(),
         }
     }
 
@@ -73,7 +75,7 @@ impl Destination {
         match (self, other) {
             (Self::Auth, Self::Auth) => true,
             (Self::Route(a), Self::Route(b)) => Arc::ptr_eq(a, b),
-            (Self::Auth | Self::Route(_) | Self::Refused(_), _) => false,
+            (Self::Auth | Self::Route(_) | Self::Gateway | Self::Refused(_), _) => false,
         }
     }
 }
@@ -115,12 +117,13 @@ impl Map {
                 Code::MethodNotAllowed,
                 "CONNECT and TRACE lead nowhere here.",
             )
-            .header(
-                http::header::ALLOW,
-                "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
-            ));
+            .header(http::header::ALLOW, METHODS));
         }
         refuse_other_codings(&parts.headers)?;
+        if parts.method == Method::OPTIONS && parts.uri.path() == "*" {
+            host_of(&parts.uri, &parts.headers, parts.version)?;
+            return Ok(Destination::Gateway);
+        }
         let path = CanonicalPath::parse(parts.uri.path()).map_err(refuse)?;
         let destination = {
             let host = host_of(&parts.uri, &parts.headers, parts.version)?;
@@ -200,6 +203,9 @@ impl Map {
         }
     }
 }
+
+/// What may be asked of one route or another.
+pub const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
 /// Whether `path` is `base` or lies below it, on a segment border.
 pub fn is_at_or_below(path: &str, base: &str) -> bool {

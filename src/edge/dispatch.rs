@@ -6,12 +6,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, StatusCode, header::ALLOW};
 use pin_project_lite::pin_project;
 use tower::Service;
 
 use crate::{
-    edge::destination::Destination,
+    edge::destination::{Destination, METHODS},
     reject::{Code, Reject},
 };
 
@@ -27,8 +27,8 @@ pin_project! {
     #[derive(Debug)]
     #[project = ResponseFutureProjection]
     pub enum ResponseFuture<A, R, B> {
-        /// Nobody: it was refused.
-        Refused { response: Option<Response<B>> },
+        /// Nobody: it is answered here.
+        Here { response: Option<Response<B>> },
         /// The auth service.
         Auth { #[pin] future: A },
         /// A route.
@@ -68,13 +68,32 @@ where
             Some(Destination::Route(_)) => ResponseFuture::Route {
                 future: self.routes.call(request),
             },
-            Some(Destination::Refused(reject)) => ResponseFuture::Refused {
-                response: Some(Reject::clone(reject).into_response()),
-            },
+            Some(Destination::Gateway) => ResponseFuture::here(what_may_be_asked()),
+            Some(Destination::Refused(reject)) => {
+                ResponseFuture::here(Reject::clone(reject).into_response())
+            }
             // Whoever builds a stack without the destination layer gets nothing through it.
-            None => ResponseFuture::Refused {
-                response: Some(Reject::new(Code::NotFound, "No route leads here.").into_response()),
-            },
+            None => {
+                let nowhere = Reject::new(Code::NotFound, "No route leads here.");
+                ResponseFuture::here(nowhere.into_response())
+            }
+        }
+    }
+}
+
+/// The answer to who asks about the gateway itself.
+fn what_may_be_asked<B: From<Bytes>>() -> Response<B> {
+    let mut response = Response::new(B::from(Bytes::new()));
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let methods = HeaderValue::from_static(METHODS);
+    response.headers_mut().insert(ALLOW, methods);
+    response
+}
+
+impl<A, R, B> ResponseFuture<A, R, B> {
+    const fn here(response: Response<B>) -> Self {
+        Self::Here {
+            response: Some(response),
         }
     }
 }
@@ -90,7 +109,7 @@ where
         match self.project() {
             ResponseFutureProjection::Auth { future } => future.poll(cx),
             ResponseFutureProjection::Route { future } => future.poll(cx),
-            ResponseFutureProjection::Refused { response } => response
+            ResponseFutureProjection::Here { response } => response
                 .take()
                 .map_or(Poll::Pending, |response| Poll::Ready(Ok(response))),
         }

@@ -223,7 +223,7 @@ impl Gate {
         };
         let route_trusts = || match request.extensions().get::<Destination>()? {
             Destination::Route(route) => route.cors.as_ref()?.trusts(sent.origin()?).then_some(()),
-            Destination::Auth | Destination::Refused(_) => None,
+            Destination::Auth | Destination::Gateway | Destination::Refused(_) => None,
         };
         sent.check(self.browsers.public_url.as_deref())
             .or_else(|cross_origin| route_trusts().ok_or(cross_origin))

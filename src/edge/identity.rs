@@ -59,7 +59,9 @@ impl IdentityLayer {
         let principal = request.extensions().get::<Principal>().cloned();
         let forward_token = match request.extensions().get::<Destination>() {
             Some(Destination::Route(route)) => route.forward_token,
-            Some(Destination::Auth | Destination::Refused(_)) | None => false,
+            Some(Destination::Auth | Destination::Gateway | Destination::Refused(_)) | None => {
+                false
+            }
         };
         let headers = request.headers_mut();
         hop_by_hop::strip_request(headers);

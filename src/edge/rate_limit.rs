@@ -72,7 +72,7 @@ impl RateLimitLayer {
     fn rules<A>(&self, request: &Request<A>) -> &Rules {
         match request.extensions().get::<Destination>() {
             Some(Destination::Route(route)) => self.throttle.route(route.index, self.stage),
-            Some(Destination::Auth | Destination::Refused(_)) | None => {
+            Some(Destination::Auth | Destination::Gateway | Destination::Refused(_)) | None => {
                 self.throttle.everywhere(self.stage)
             }
         }

@@ -76,7 +76,7 @@ impl Door {
         }
         match request.extensions().get() {
             Some(Destination::Auth | Destination::Route(_)) => {}
-            Some(Destination::Refused(_)) | None => return None,
+            Some(Destination::Gateway | Destination::Refused(_)) | None => return None,
         }
         let host = named_host(request);
         match &self.entry {

@@ -50,9 +50,10 @@ impl NoConnection {
 
 /// A peer that has gone without a word is noticed within a minute, on connections that are silent for
 /// good reasons: whoever is there answers the kernel, whatever the program does.
-const SILENT: Duration = Duration::from_secs(30);
-const ASK_AGAIN: Duration = Duration::from_secs(10);
-const ASK: u32 = 3;
+pub const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
+    .with_time(Duration::from_secs(30))
+    .with_interval(Duration::from_secs(10))
+    .with_retries(3);
 
 /// Connects to `address`, `host:port`, whose name is looked up each time.
 pub async fn plain(address: &str) -> Result<Dialled, NoConnection> {
@@ -76,12 +77,8 @@ async fn tcp(address: &str) -> Result<TcpStream, NoConnection> {
         .await
         .map_err(NoConnection::Tcp)?;
     stream.set_nodelay(true).map_err(NoConnection::Tcp)?;
-    let keepalive = TcpKeepalive::new()
-        .with_time(SILENT)
-        .with_interval(ASK_AGAIN)
-        .with_retries(ASK);
     SockRef::from(&stream)
-        .set_tcp_keepalive(&keepalive)
+        .set_tcp_keepalive(&KEEPALIVE)
         .map_err(NoConnection::Tcp)?;
     Ok(stream)
 }

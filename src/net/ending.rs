@@ -28,6 +28,8 @@ pub enum Reason {
     RequestTimeout,
     /// It came where only trusted proxies may, and no PROXY header of theirs said whom it was for.
     Unannounced,
+    /// The client of HTTP/2 did not answer when it was asked whether it is there.
+    Unanswered,
     /// The client had shut down its side, and had to be waited for too long.
     HalfClosed,
     /// What came was no HTTP.
@@ -42,7 +44,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, for the metrics and their tests.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Handshake,
         Self::CrowdedOut,
         Self::FirstByte,
@@ -52,6 +54,7 @@ impl Reason {
         Self::Stalled,
         Self::RequestTimeout,
         Self::Unannounced,
+        Self::Unanswered,
         Self::HalfClosed,
         Self::Malformed,
         Self::Overload,
@@ -81,6 +84,7 @@ impl Reason {
             Self::Stalled => "stalled",
             Self::RequestTimeout => "request_timeout",
             Self::Unannounced => "unannounced",
+            Self::Unanswered => "unanswered",
             Self::HalfClosed => "half_closed",
             Self::Malformed => "malformed",
             Self::Overload => "flood",
@@ -109,6 +113,7 @@ impl Reason {
             | Self::Stalled
             | Self::RequestTimeout
             | Self::Unannounced
+            | Self::Unanswered
             | Self::HalfClosed
             | Self::Malformed
             | Self::Overload

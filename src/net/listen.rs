@@ -12,7 +12,7 @@ use tokio::{
     time::sleep,
 };
 
-use crate::net::proxy_protocol::Preamble;
+use crate::net::{dial::KEEPALIVE, proxy_protocol::Preamble};
 
 /// An address where clients connect, and what they meet there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +64,8 @@ pub fn bind(address: SocketAddr, count: usize) -> io::Result<Vec<StdListener>> {
     let mut address = address;
     for _ in 0..count {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        // What is accepted takes it over.
+        socket.set_tcp_keepalive(&KEEPALIVE)?;
         socket.set_reuse_address(true)?;
         socket.set_nonblocking(true)?;
         if sockets.is_empty() {
@@ -136,6 +138,23 @@ mod tests {
             assert_eq!(socket.local_addr().expect("an address"), address);
             assert!(socket.accept().is_ok());
         }
+    }
+
+    #[test]
+    fn a_client_that_is_gone_without_a_word_is_noticed_by_the_kernel() {
+        let listener = bind(([127, 0, 0, 1], 0).into(), 1).expect("a free port");
+        let address = listener[0].local_addr().expect("an address");
+        let _client = StdStream::connect(address).expect("a connection");
+        let (stream, _) = loop {
+            match listener[0].accept() {
+                Ok(accepted) => break accepted,
+                Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
+            }
+        };
+        let socket = SockRef::from(&stream);
+        assert!(socket.keepalive().expect("an option"));
+        let asked_after = socket.tcp_keepalive_time().expect("an option");
+        assert_eq!(asked_after, Duration::from_secs(30));
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub enum Malformed {
     Fragment,
     /// It has more header fields than it may.
     TooManyFields,
+    /// Its head is larger than it may be.
+    TooLarge,
 }
 
 impl From<Malformed> for Reject {
@@ -40,6 +42,9 @@ impl From<Malformed> for Reject {
                 Code::HeadersTooLarge,
                 "The request has too many header fields.",
             ),
+            Malformed::TooLarge => {
+                Self::new(Code::HeadersTooLarge, "The request head is too large.")
+            }
         }
     }
 }

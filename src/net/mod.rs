@@ -54,6 +54,9 @@ pub struct Limits {
     pub idle: Duration,
     /// How slowly a body may move, in either direction.
     pub pace: Pace,
+    /// For which a client of HTTP/2 may say nothing before it is asked whether it is there, and how long it
+    /// has to answer that.
+    pub ping: Duration,
     /// Until something is sent to a client that has shut down its side.
     pub half_closed: Duration,
     /// For which a tunnel may be silent on both sides.

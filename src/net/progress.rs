@@ -40,6 +40,8 @@ pub struct Progress {
     idle_due: Cell<Moment>,
     /// When the head of a request of HTTP/2 must have come to its end.
     head_due: Cell<Moment>,
+    /// When a client of HTTP/2 that waits for an answer must have said something.
+    word_due: Cell<Moment>,
     /// When the answer that began last must have come to its end.
     answer_due: Cell<Moment>,
     /// When the connection is old enough.
@@ -82,6 +84,7 @@ impl Progress {
             due: Cell::new(Moment::NEVER),
             idle_due: Cell::new(Moment::NEVER),
             head_due: Cell::new(Moment::NEVER),
+            word_due: Cell::new(Moment::NEVER),
             answer_due: Cell::new(Moment::NEVER),
             retires: Cell::new(warden.retirement()),
             stalled_at: Cell::new(Moment::NEVER),
@@ -152,6 +155,9 @@ impl Progress {
         if self.phase.get() == Phase::Opening {
             self.begin_pause();
         }
+        let Warden { timer, limits, .. } = &*self.warden;
+        // It is asked after one such span of silence, and has another one to answer.
+        self.word_due.set(timer.after(limits.ping * 2));
         match (head, self.head_due.get()) {
             (Head::Open, Moment::NEVER) => {
                 let due = self.warden.timer.after(self.warden.limits.headers);
@@ -330,10 +336,19 @@ impl Progress {
         self.set_alarm();
     }
 
+    /// When the client must have said something: who waits for nothing need not.
+    const fn word_due(&self) -> Moment {
+        if self.is_busy() {
+            self.word_due.get()
+        } else {
+            Moment::NEVER
+        }
+    }
+
     fn set_alarm(&self) {
         if self.ousted.get().is_none() {
             let requests = self.head_due.get().min(self.answer_due.get());
-            let others = requests.min(self.retires.get());
+            let others = requests.min(self.word_due()).min(self.retires.get());
             self.alarm.set_at(self.due.get().min(others));
         }
     }

@@ -66,10 +66,27 @@ impl<S, B> Tracked<S, B> {
         if self.handover.is_some() {
             return self.progress.findings.next();
         }
-        let most = self.progress.warden().limits.max_headers;
-        (request.headers().len() > most).then_some(Malformed::TooManyFields)
+        let limits = &self.progress.warden().limits;
+        if request.headers().len() > limits.max_headers {
+            return Some(Malformed::TooManyFields);
+        }
+        (size_of_head(request) > limits.max_header_bytes).then_some(Malformed::TooLarge)
     }
 }
+
+/// As RFC 9113 §6.5.2 counts it, but for what HTTP/2 says of every request.
+fn size_of_head<B>(request: &Request<B>) -> usize {
+    let fields = request.headers().iter();
+    let fields = fields.map(|(name, value)| name.as_str().len() + value.len() + PER_FIELD);
+    let target = request.uri();
+    let host = target.authority().map_or(0, |host| host.as_str().len());
+    let path = target
+        .path_and_query()
+        .map_or(0, |path| path.as_str().len());
+    host + path + fields.sum::<usize>()
+}
+
+const PER_FIELD: usize = 32;
 
 impl<S, B> hyper::service::Service<Request<Incoming>> for Tracked<S, B>
 where

@@ -78,6 +78,7 @@ mod tests {
                 pause: SECOND,
                 rate: 0,
             },
+            ping: SECOND,
             half_closed: SECOND,
             tunnel_idle: SECOND,
             max_age,

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal};
 use tracing::{Subscriber, level_filters::LevelFilter, subscriber::SetGlobalDefaultError};
 use tracing_subscriber::{
     Layer, Registry,
+    filter::Targets,
     fmt::{self, MakeWriter},
     layer::SubscriberExt,
 };
@@ -54,7 +55,20 @@ where
             .with_current_span(false)
             .boxed(),
     };
-    Registry::default().with(lines.with_filter(spec.level))
+    Registry::default().with(lines.with_filter(wanted(spec.level)))
+}
+
+/// Parsers that complain of what a peer sends, line by line, are for who debugs them: nobody else's log is
+/// to be filled by strangers. What is wrong with a peer is told once, by who hangs up on it.
+fn wanted(level: LevelFilter) -> Targets {
+    let parsers = if level >= LevelFilter::DEBUG {
+        level
+    } else {
+        LevelFilter::OFF
+    };
+    Targets::new()
+        .with_default(level)
+        .with_targets(["h2", "hyper"].map(|parser| (parser, parsers)))
 }
 
 #[cfg(test)]
@@ -70,6 +84,7 @@ mod tests {
         tracing::subscriber::with_default(subscriber, || {
             tracing::info!(route = "app", status = 200, "request");
             tracing::debug!("detail");
+            tracing::warn!(target: "h2::proto", "a peer is odd");
         });
         std::fs::read_to_string(file.path()).expect("text")
     }
@@ -88,13 +103,25 @@ mod tests {
     }
 
     #[test]
+    fn what_parsers_say_of_their_peers_is_for_who_debugs_them() {
+        for (level, is_told) in [
+            (LevelFilter::WARN, false),
+            (LevelFilter::INFO, false),
+            (LevelFilter::DEBUG, true),
+        ] {
+            let text = written(Format::Text, level);
+            assert_eq!(text.contains("a peer is odd"), is_told, "{text}");
+        }
+    }
+
+    #[test]
     fn json_has_the_fields_beside_the_message() {
         let text = written(Format::Json, LevelFilter::DEBUG);
         let lines: Vec<serde_json::Value> = text
             .lines()
             .map(|l| serde_json::from_str(l).expect(l))
             .collect();
-        assert_eq!(lines.len(), 2, "{text}");
+        assert_eq!(lines.len(), 3, "{text}");
         assert_eq!(lines[0]["message"], "request");
         assert_eq!(lines[0]["status"], 200);
         assert_eq!(lines[0]["level"], "INFO");

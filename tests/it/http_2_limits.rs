@@ -8,7 +8,7 @@ use crate::stage::{
         DATA, END_HEADERS, END_STREAM, Frame, Frames, GET, GOAWAY, HEADERS, Outcome, PING,
         PRIORITY, RST_STREAM, SETTINGS, WINDOW_UPDATE, block,
     },
-    wire::Puppet,
+    wire::{Puppet, Wire},
 };
 
 const OPEN: &str = "[[routes]]\npath = \"/\"\nauth = \"none\"";
@@ -20,6 +20,9 @@ const PRIORITY_UPDATE: u8 = 0x10;
 const MANY: u32 = 20_000;
 
 const ENHANCE_YOUR_CALM: u32 = 11;
+
+/// Of a PING, that it is the answer to one.
+const ACK: u8 = 1;
 
 #[tokio::test]
 async fn frames_that_do_no_work_end_their_connection_and_are_counted_by_kind() {
@@ -162,4 +165,46 @@ async fn a_ping_now_and_then_neither_ends_a_connection_nor_keeps_it() {
         drops.tick().await;
     }
     assert_eq!(stage.ended("idle").await, 1);
+}
+
+/// A request on `stream` to an app that has not answered it yet.
+async fn waiting(app: &Puppet, stage: &Stage) -> (Frames, Wire) {
+    let mut client = Frames::to(stage.address).await;
+    client.send(&[Frame::get(1, "/")]).await;
+    let mut server = app.accept().await;
+    server.request().await;
+    (client, server)
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_answer_when_it_is_asked_for_is_given_up() {
+    let app = Puppet::new().await;
+    let stage = Stage::with(&[OPEN, &app.setting(), "server.limits.ping = \"1s\""]).await;
+    let (mut client, mut server) = waiting(&app, &stage).await;
+    client.farewell().await;
+    // Nobody waits for its answer any more.
+    assert_eq!(server.rest().await, "");
+    assert_eq!(stage.ended("unanswered").await, 1);
+}
+
+#[tokio::test]
+async fn a_client_that_says_it_is_there_may_wait_for_as_long_as_it_likes() {
+    let app = Puppet::new().await;
+    let stage = Stage::with(&[OPEN, &app.setting(), "server.limits.ping = \"1s\""]).await;
+    let (mut client, mut server) = waiting(&app, &stage).await;
+    for _ in 0..3 {
+        let asked = loop {
+            let frame = client.next().await.expect("a question");
+            if frame.kind == PING {
+                break frame;
+            }
+        };
+        client
+            .send(&[Frame::new(PING, ACK, 0, asked.payload)])
+            .await;
+    }
+    server
+        .send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        .await;
+    assert_eq!(client.outcome(1).await, Outcome::Answered("ok".to_owned()));
 }

@@ -59,6 +59,24 @@ async fn a_head_that_is_too_large_is_refused_to_somebody_who_is_still_sending_it
 }
 
 #[tokio::test]
+async fn a_head_of_http_2_that_is_too_large_is_refused_and_its_connection_goes_on() {
+    let stage = Stage::with(&[OPEN, "server.limits.max_header = \"8kb\""]).await;
+    let (client, _connection) = H2::to(stage.address).await;
+    for size in [8_000, 12_000, 8_000, 30_000, 8_000] {
+        let mut request = get("http://h/");
+        let value = "x".repeat(size).parse().expect("a value");
+        request.headers_mut().insert("x-large", value);
+        let answer = client.send(request).await;
+        match size {
+            8_000 => assert_eq!(answer.status, 200),
+            12_000 => answer.is_refused(431, "headers_too_large"),
+            // Nobody but the parser has seen it.
+            _ => assert_eq!(answer.status, 431),
+        }
+    }
+}
+
+#[tokio::test]
 async fn so_is_one_of_too_many_fields_in_either_version() {
     let stage = Stage::with(&[OPEN, "server.limits.max_headers = 10"]).await;
     let (client, _connection) = H2::to(stage.address).await;

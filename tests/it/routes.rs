@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::stage::{
     PHONE, Stage, Tokens,
+    frames::{END_STREAM, Frame, Frames, GET, Outcome},
     upstream::{Upstream, reply},
     wire::Wire,
 };
@@ -36,6 +37,25 @@ async fn a_path_that_no_route_knows_is_not_found_and_reaches_no_app() {
         let answer = stage.get(path).send().await;
         answer.is_refused(404, "not_found");
     }
+    assert_eq!(stage.upstream.seen().len(), 0);
+}
+
+// RFC 9110 §9.3.7.
+#[tokio::test]
+async fn who_asks_about_the_gateway_as_a_whole_is_answered_by_it() {
+    let stage = Stage::with(&[&open("/")]).await;
+    let mut client = Wire::to(stage.address).await;
+    client.send("OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n").await;
+    let answer = client.answer().await;
+    assert_eq!(answer.status, 204);
+    let allowed = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+    assert_eq!(answer.header("allow"), allowed);
+    let mut client = Frames::to(stage.address).await;
+    let fields = [&[(":method", "OPTIONS"), (":path", "*")], &GET[1..]].concat();
+    client.send(&[Frame::head(1, END_STREAM, &fields)]).await;
+    assert_eq!(client.outcome(1).await, Outcome::Answered(String::new()));
+    let asked = |line: &str| line.contains(" 204 OPTIONS * ");
+    stage.access_log.line(asked).await;
     assert_eq!(stage.upstream.seen().len(), 0);
 }
 

@@ -274,6 +274,10 @@ fn what_makes_no_sense_is_refused_with_what_would() {
             "server.limits.min_rate: must be between \"0b\" and \"1mb\", is \"2mb\"",
         ),
         (
+            "server.limits.ping = '0s'",
+            "server.limits.ping: must be between \"1s\" and \"1h\", is \"0s\"",
+        ),
+        (
             "server.limits.half_closed = '0s'",
             "server.limits.half_closed: must be between \"1s\" and \"1h\", is \"0s\"",
         ),

@@ -68,6 +68,7 @@ fn find_on(map: &Map, mut parts: Parts) -> String {
     match map.find(&mut parts) {
         Destination::Auth => "auth".to_owned(),
         Destination::Route(route) => route.name.to_string(),
+        Destination::Gateway => "gateway".to_owned(),
         Destination::Refused(reject) => format!("{}: {}", reject.code().as_str(), reject.detail()),
     }
 }
@@ -222,9 +223,14 @@ fn an_ambiguous_target_is_refused_with_the_reason() {
         let refused = format!("invalid_request_target: {reason}");
         assert_eq!(find(get(target)), refused, "{target}");
     }
-    let everything = parts(Version::HTTP_11, &Method::OPTIONS, "*", &["a"]);
+    let everything = parts(Version::HTTP_11, &Method::GET, "*", &["a"]);
     let refused = "invalid_request_target: The path must begin with a slash.";
     assert_eq!(find(everything), refused);
+    let asked = parts(Version::HTTP_11, &Method::OPTIONS, "*", &["a"]);
+    assert_eq!(find(asked), "gateway");
+    let nobody = parts(Version::HTTP_11, &Method::OPTIONS, "*", &[]);
+    let refused = "invalid_request_target: The request names no host.";
+    assert_eq!(find(nobody), refused);
 }
 
 #[test]
@@ -322,7 +328,7 @@ proptest! {
         let name = |destination| match destination {
             Destination::Auth => Some("auth".to_owned()),
             Destination::Route(route) => Some(route.name.to_string()),
-            Destination::Refused(_) => None,
+            Destination::Gateway | Destination::Refused(_) => None,
         };
         let query = parts.uri.query().map(str::to_owned);
         if let Some(first) = name(map.find(&mut parts)) {

@@ -14,11 +14,12 @@ use std::{
     pin::pin,
     rc::Rc,
     task::{Poll, ready},
+    time::Duration,
 };
 
 use http::{Request, Response};
 use hyper::{body::Incoming, server::conn::http2::Builder};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tower::Service;
 
 use self::{line::Line, stream::Streams};
@@ -40,6 +41,10 @@ const MAX_RESETS: usize = 256;
 /// Bytes of an answer that wait for the window of their stream: each of them is kept in memory by a
 /// client that asks and never reads.
 const MAX_WAITING: usize = 64 * 1024;
+
+/// The parser asks silent clients whether they are there. What follows of that, [`Progress`] knows, which
+/// can say why.
+const NEVER: Duration = Duration::from_hours(24);
 
 /// Serves one connection until it ends.
 pub async fn serve<S, B>(socket: Socket, service: S, progress: Rc<Progress>)
@@ -82,11 +87,21 @@ fn builder(limits: &Limits, streams: Streams) -> Builder<Streams> {
     let mut builder = Builder::new(streams);
     builder
         .max_concurrent_streams(limits.max_streams)
-        .max_header_list_size(u32::try_from(limits.max_header_bytes).unwrap_or(u32::MAX))
+        .max_header_list_size(max_head(limits))
         .max_local_error_reset_streams(MAX_RESETS)
         .max_send_buf_size(MAX_WAITING)
+        .timer(TokioTimer::new())
+        .keep_alive_interval(limits.ping)
+        .keep_alive_timeout(NEVER)
         .enable_connect_protocol();
     builder
+}
+
+/// The parser refuses what is larger in a word that says nothing. So it takes more than a head may have,
+/// and what is a little too large gets an answer of ours.
+fn max_head(limits: &Limits) -> u32 {
+    let twice = limits.max_header_bytes.saturating_mul(2);
+    u32::try_from(twice).unwrap_or(u32::MAX)
 }
 
 /// What the client has done to make the parser give up; `None` when it is just gone, or gave up itself.

@@ -36,6 +36,10 @@ impl Progress {
             self.note(Reason::Headers);
             return Some(Due::Go(Reason::Headers));
         }
+        if self.word_due() <= now {
+            self.note(Reason::Unanswered);
+            return Some(Due::Go(Reason::Unanswered));
+        }
         if self.answer_due.get() <= now {
             self.note(Reason::RequestTimeout);
             return Some(Due::Go(Reason::RequestTimeout));

@@ -141,6 +141,7 @@ fn limits() -> Limits {
             pause: PAUSE,
             rate: 0,
         },
+        ping: PAUSE,
         half_closed: PAUSE,
         tunnel_idle: PAUSE,
         max_age: None,
