@@ -65,7 +65,9 @@
 //!
 //! `auth` reads and checks, `domain::account` decides, `store` makes the decision atomic and durable,
 //! `sms` carries the message: `sms::wording` has written it in the language of whoever asked, and what a
-//! provider answers becomes one of the classes of `sms::error`, which say whether another one may try.
+//! provider answers becomes one of the classes of `sms::error`, which say whether another one may try. What
+//! it tells later (`auth::receipts`, or the logs of SNS) is entered by `sms::receipt`, and a lost message
+//! goes the next way.
 //! A code is never stored: the store holds a random nonce, from which the
 //! code follows with a key derived from the master secret, and a keyed tag of the code, against which
 //! answers are compared. A phone number has one live code; every caller who asked for it has a

@@ -30,7 +30,11 @@ use crate::{
         readings::{Kind, Reading},
     },
     proxy::{self, Server, UpstreamSpec},
-    sms::{Sms, outbox::Outbox},
+    sms::{
+        Sms,
+        outbox::Outbox,
+        receipt::{Ledger, follow},
+    },
     store::{
         Store,
         revocations::{Freshness, Revocations},
@@ -70,6 +74,7 @@ pub async fn assemble(
     let tokens = Tokens::new(live.tokens.clone(), &masters, Arc::clone(keys.keys()))
         .watched_by(keys.lookout().clone());
     let sms = Sms::open(&live.sms, console, &clock)?;
+    let status = sms.status();
     let (outbox, sending) = Outbox::new(sms, OUTBOX, metrics.clone());
     let captcha = live.auth.captcha.clone().map(Captcha::open).transpose();
     let auth = AuthService::new(Parts {
@@ -84,6 +89,14 @@ pub async fn assemble(
     });
     let mut tasks = JoinSet::new();
     tasks.spawn(keys.run(clock.clone()));
+    if let Some(status) = status {
+        let ledger = Ledger {
+            store: store.clone(),
+            metrics: metrics.clone(),
+            clock: clock.clone(),
+        };
+        tasks.spawn(follow(status, ledger));
+    }
     let https = start_https(&live, listeners, &clock, &metrics, &mut tasks)?;
     let demo = start_demo(&live, &mut tasks).await?;
     for reading in store.readings() {

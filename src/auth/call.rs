@@ -18,7 +18,7 @@ use crate::{
     },
     reject::{Code, Reject},
     secret::Masters,
-    sms::outbox::Outbox,
+    sms::{outbox::Outbox, receipt::Ledger},
     store::{
         Store,
         revocations::{Refusal, View},
@@ -73,6 +73,15 @@ impl Desk {
 
     pub fn spec(&self) -> &Spec {
         &self.parts.spec
+    }
+
+    /// Where receipts are entered.
+    pub fn ledger(&self) -> Ledger {
+        Ledger {
+            store: self.parts.store.clone(),
+            metrics: self.parts.metrics.clone(),
+            clock: self.parts.clock.clone(),
+        }
     }
 
     /// Whether tokens of `session` may be accepted. The lock is held for one look into a set.

@@ -3,8 +3,9 @@
 use http::{Method, header};
 
 use crate::{
-    auth::wire::Accepts,
+    auth::wire::{Accepts, Medium},
     reject::{Code, Reject},
+    sms::receipt::Teller,
 };
 
 /// Everything the auth service answers to.
@@ -23,6 +24,8 @@ pub enum Endpoint {
     SubmitLogin,
     Jwks,
     Metadata,
+    /// Whoever tells comes along.
+    Receipt(Teller),
 }
 
 /// The endpoints at one path, by what is done there.
@@ -58,6 +61,8 @@ impl Endpoint {
             Self::Refresh => Accepts::JsonOrNothing,
             Self::Logout => Accepts::Anything,
             Self::SubmitLogin => Accepts::Form,
+            Self::Receipt(Teller::Twilio) => Accepts::Signed(Medium::Form),
+            Self::Receipt(Teller::Webhook) => Accepts::Signed(Medium::Json),
             Self::Me
             | Self::Check
             | Self::ListSessions
@@ -83,6 +88,8 @@ impl Place {
                 post: Some(Endpoint::SubmitLogin),
                 ..Self::read(Endpoint::ShowLogin)
             }),
+            "/receipts/twilio" => Some(Self::post(Endpoint::Receipt(Teller::Twilio))),
+            "/receipts/webhook" => Some(Self::post(Endpoint::Receipt(Teller::Webhook))),
             "/.well-known/jwks.json" => Some(Self::read(Endpoint::Jwks)),
             "/.well-known/oauth-authorization-server" => Some(Self::read(Endpoint::Metadata)),
             other => {

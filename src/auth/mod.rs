@@ -10,6 +10,7 @@
 //! | `GET me` | [`me`] |
 //! | `GET check` | [`check`] |
 //! | `GET login`, `POST login` | [`login`] |
+//! | `POST receipts/twilio`, `POST receipts/webhook` | [`receipts`] |
 //! | `GET .well-known/jwks.json`, `GET .well-known/oauth-authorization-server` | [`well_known`] |
 //!
 //! Every endpoint is a function from a [`call::Call`] to an answer or a [`Reject`]. What happens
@@ -26,6 +27,7 @@ mod check;
 mod login;
 mod logout;
 mod me;
+mod receipts;
 mod refresh;
 mod send_otp;
 mod sessions;
@@ -186,6 +188,11 @@ impl Inner {
             .below(&path)
             .ok_or_else(endpoint::nothing_here)?;
         let endpoint = Endpoint::find(below, &head.method)?;
+        if let Endpoint::Receipt(teller) = endpoint
+            && !desk.spec().tellers.include(teller)
+        {
+            return Err(endpoint::nothing_here());
+        }
         let client = self.client(&head)?;
         let limits = Limits {
             size: desk.spec().max_body,
@@ -222,6 +229,7 @@ impl Inner {
             Endpoint::EndSession(id) => sessions::end(desk, &call, &id).await,
             Endpoint::ShowLogin => Ok(login::show(desk, &call).await),
             Endpoint::SubmitLogin => Ok(login::submit(desk, &call, fields).await),
+            Endpoint::Receipt(teller) => receipts::answer(desk, &call, teller, &fields).await,
             Endpoint::Jwks => well_known::jwks(desk),
             Endpoint::Metadata => well_known::metadata(desk, &call),
         }

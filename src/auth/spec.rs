@@ -15,7 +15,7 @@ use crate::{
     },
     net::{cookies::CookieSecure, introduction::Names},
     observe::audit::Event,
-    sms::{Channel, wording::Wording},
+    sms::{Channel, receipt::Tellers, wording::Wording},
     store::revocations::OnOutage,
 };
 
@@ -59,6 +59,8 @@ pub struct Spec {
     pub channels: Vec<Channel>,
     /// Numbers with a code of their own, to which nothing is sent.
     pub test_numbers: Vec<TestNumber>,
+    /// Who may tell what became of messages.
+    pub tellers: Tellers,
     /// The headers by which a proxy that asks learns who is calling.
     pub identity: Names,
     /// Bytes that a request body may have.

@@ -34,6 +34,8 @@ pub enum Accepts {
     Form,
     /// Every one of these.
     Anything,
+    /// One of this kind, which is read only after its signature was judged.
+    Signed(Medium),
 }
 
 /// How much a body may be, and how long it may take.
@@ -50,6 +52,7 @@ pub struct Limits {
 pub struct Fields {
     members: Map<String, Value>,
     wrong: Vec<FieldError>,
+    unread: Vec<u8>,
 }
 
 /// Fields that are not as they should be, each named.
@@ -58,8 +61,10 @@ pub struct Wrong(pub Vec<FieldError>);
 
 /// The media types that bodies come in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Medium {
+pub enum Medium {
+    /// `application/json`.
     Json,
+    /// `application/x-www-form-urlencoded`.
     Form,
 }
 
@@ -82,6 +87,12 @@ impl Fields {
         let bytes = tokio::time::timeout(limits.deadline, collect(body, limits.size))
             .await
             .map_err(|_| Reject::new(Code::RequestTimeout, "The body did not arrive in time."))??;
+        if let Accepts::Signed(_) = accepts {
+            return Ok(Self {
+                unread: bytes,
+                ..Self::default()
+            });
+        }
         match medium {
             Some(Medium::Json) => Self::from_json(&bytes),
             Some(Medium::Form) => Self::from_form(&bytes),
@@ -100,7 +111,7 @@ impl Fields {
         })?;
         Ok(Self {
             members,
-            wrong: Vec::new(),
+            ..Self::default()
         })
     }
 
@@ -110,8 +121,13 @@ impl Fields {
             .map_err(|_| Reject::new(Code::ValidationFailed, "The form cannot be read."))?;
         Ok(Self {
             members,
-            wrong: Vec::new(),
+            ..Self::default()
         })
+    }
+
+    /// A body as it came, of an endpoint that takes signed ones.
+    pub fn unread(&self) -> &[u8] {
+        &self.unread
     }
 
     /// A text that may be left out; `null` stands for left out.
@@ -223,9 +239,10 @@ fn medium(headers: &HeaderMap, accepts: Accepts) -> Result<Option<Medium>, Rejec
         (Accepts::Json | Accepts::JsonOrNothing | Accepts::Anything, Some(Medium::Json))
         | (Accepts::Form | Accepts::Anything, Some(Medium::Form))
         | (Accepts::JsonOrNothing | Accepts::Anything, None) => true,
+        (Accepts::Signed(wanted), Some(medium)) => wanted == medium,
         (Accepts::Json | Accepts::JsonOrNothing, Some(Medium::Form))
         | (Accepts::Form, Some(Medium::Json))
-        | (Accepts::Json | Accepts::Form, None)
+        | (Accepts::Json | Accepts::Form | Accepts::Signed(_), None)
         | (Accepts::Nothing, _) => false,
     };
     if accepted && plain {
@@ -250,10 +267,14 @@ fn essence(value: &HeaderValue) -> Option<Medium> {
 
 fn unsupported(accepts: Accepts) -> Reject {
     let detail = match accepts {
-        Accepts::Form => {
+        Accepts::Form | Accepts::Signed(Medium::Form) => {
             "Send an uncompressed form with Content-Type: application/x-www-form-urlencoded."
         }
-        Accepts::Nothing | Accepts::Json | Accepts::JsonOrNothing | Accepts::Anything => {
+        Accepts::Nothing
+        | Accepts::Json
+        | Accepts::JsonOrNothing
+        | Accepts::Anything
+        | Accepts::Signed(Medium::Json) => {
             "Send uncompressed JSON with Content-Type: application/json."
         }
     };

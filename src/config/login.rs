@@ -25,7 +25,7 @@ use crate::{
         session,
     },
     net::{cookies::CookieSecure, introduction::Names},
-    sms::Channel,
+    sms::{Channel, receipt::Tellers},
     store::revocations::OnOutage,
 };
 
@@ -94,6 +94,7 @@ pub fn login(
         wording,
         channels: channels?,
         test_numbers: otp.test_numbers,
+        tellers: Tellers::default(),
         identity: identity?,
         max_body: max_body?.bytes(),
         body_timeout: body_timeout?,

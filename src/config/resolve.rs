@@ -3,6 +3,7 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use crate::{
+    auth,
     config::{
         Config, Fixed, Flags, Live, Loaded,
         advice::{Subject, advice},
@@ -21,6 +22,7 @@ use crate::{
     },
     domain::route::Headers,
     net::listen::{Entrance, Listener},
+    sms::receipt::Tellers,
 };
 
 /// The whole of `document`, in which `flags` take the place of some keys.
@@ -53,7 +55,9 @@ pub fn read(root: &Section<'_>, flags: &Flags) -> Result<Loaded, Reported> {
         .map(|tokens| tokens.sessions)
         .map_err(|reported| *reported);
     let bases = login::bases(&root.section("auth"));
-    let sms = sms::sms(&root.section("sms"));
+    let base = bases.as_ref().ok().map(|bases| &bases.base);
+    let home = sms::home(public_url, base);
+    let sms = sms::sms(&root.section("sms"), home.as_deref());
     let channels = sms.as_ref().map(|sms| sms.channels.clone());
     let channels = channels.map_err(|reported| *reported);
     let identity = identity(&root.section("identity"));
@@ -74,7 +78,10 @@ pub fn read(root: &Section<'_>, flags: &Flags) -> Result<Loaded, Reported> {
     let (Tokens { spec, keys, .. }, sms, upstreams) = (tokens?, sms?, upstreams?);
     let (store, stores) = store?;
     refuse_own(root, &server.secret, &store.backend)?;
-    let login = login?;
+    let login = auth::Spec {
+        tellers: Tellers::of(&sms.spec),
+        ..login?
+    };
     let mut advice = advice(
         root,
         &Subject {
@@ -87,6 +94,7 @@ pub fn read(root: &Section<'_>, flags: &Flags) -> Result<Loaded, Reported> {
     )?;
     advice.extend(server.tls.advice);
     advice.extend(wording::advice(&root.section("sms"), &login));
+    advice.extend(sms::advice(&root.section("sms"), &sms.spec));
     let public_url = server.public_url.as_ref();
     Ok(Loaded {
         config: Config {

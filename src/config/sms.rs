@@ -1,6 +1,7 @@
 //! `[sms]`: who carries messages, in which order, and how they are reached. What messages say is read in `wording`.
 
 mod order;
+mod receipts;
 mod sns;
 mod twilio;
 mod webhook;
@@ -23,6 +24,8 @@ use crate::{
     },
 };
 
+pub use self::receipts::{advice, home};
+
 const SECOND: Duration = Duration::from_secs(1);
 
 /// What `[sms]` says of those who carry messages.
@@ -41,8 +44,8 @@ enum Wanted {
     No,
 }
 
-/// `[sms]`, as far as it is about who carries messages.
-pub fn sms(section: &Section<'_>) -> Result<Sms, Reported> {
+/// `[sms]`, as far as it is about who carries messages. `home` is where Twilio finds us, if it does.
+pub fn sms(section: &Section<'_>, home: Option<&str>) -> Result<Sms, Reported> {
     let routing = order::routing(section);
     let channels: Result<OneOrMany<Channel>, _> = section.read("channels", r#"["sms"]"#);
     let connect_timeout =
@@ -55,7 +58,7 @@ pub fn sms(section: &Section<'_>) -> Result<Sms, Reported> {
         Ok(routing) if is_asked(routing, name) => Wanted::Yes,
         Ok(_) | Err(Reported) => Wanted::No,
     };
-    let twilio = twilio::twilio(&section.section("twilio"), wanted(Name::Twilio));
+    let twilio = twilio::twilio(&section.section("twilio"), wanted(Name::Twilio), home);
     let sns = sns::sns(&section.section("sns"), wanted(Name::Sns));
     let webhook = webhook::webhook(&section.section("webhook"), wanted(Name::Webhook));
 

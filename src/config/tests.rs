@@ -10,6 +10,7 @@ use crate::{
 mod captcha;
 mod clients;
 mod problems;
+mod receipts;
 mod shown;
 mod sms;
 mod tls;

@@ -67,6 +67,7 @@ pub struct Client {
     https: HttpsConnector<HttpConnector>,
     pool: Arc<Pool>,
     timeout: Duration,
+    longest_reply: usize,
 }
 
 /// Connections that are kept.
@@ -112,7 +113,7 @@ pub enum Sent {
     Perhaps,
 }
 
-/// Bytes of a reply that are read; nobody who is asked needs more.
+/// Bytes of a reply that are read; hardly anybody who is asked needs more.
 const LONGEST_REPLY: usize = 64 << 10;
 
 /// For how long a connection is kept without use. Those who are asked close theirs later, so that a
@@ -155,7 +156,16 @@ impl Client {
     /// One with connections of its own, for another runtime: each is driven by that which made it.
     #[must_use]
     pub fn apart(&self) -> Self {
-        Self::over(self.https.clone(), self.timeout)
+        Self::over(self.https.clone(), self.timeout).reading(self.longest_reply)
+    }
+
+    /// The same for one who has more to say than others: so many bytes of a reply are read.
+    #[must_use]
+    pub fn reading(self, longest_reply: usize) -> Self {
+        Self {
+            longest_reply,
+            ..self
+        }
     }
 
     fn over(https: HttpsConnector<HttpConnector>, timeout: Duration) -> Self {
@@ -168,6 +178,7 @@ impl Client {
             https,
             pool: Arc::new(pool),
             timeout,
+            longest_reply: LONGEST_REPLY,
         }
     }
 
@@ -200,7 +211,7 @@ impl Client {
         })?;
         let (head, body) = response.into_parts();
         let body = tokio::select! {
-            body = Limited::new(body, LONGEST_REPLY).collect() => body.ok(),
+            body = Limited::new(body, self.longest_reply).collect() => body.ok(),
             () = &mut deadline => None,
         };
         Ok(Reply {

@@ -10,7 +10,7 @@ use prometheus_client::{
 
 use crate::observe::{
     guard::GuardMetrics, http::HttpMetrics, limits::LimitMetrics, readings::Readings,
-    sms::SmsMetrics, tls::TlsMetrics,
+    receipts::ReceiptMetrics, sms::SmsMetrics, tls::TlsMetrics,
 };
 
 /// Every metric of this process. Clones count into the same place.
@@ -23,6 +23,7 @@ pub struct Metrics {
     limits: LimitMetrics,
     guard: GuardMetrics,
     sms: SmsMetrics,
+    receipts: ReceiptMetrics,
     sends: Family<ResultLabel, Counter>,
     answers: Family<ResultLabel, Counter>,
     refreshes: Family<ResultLabel, Counter>,
@@ -118,6 +119,8 @@ impl Metrics {
         limits.register(&mut registry);
         let guard = GuardMetrics::default();
         guard.register(&mut registry);
+        let receipts = ReceiptMetrics::default();
+        receipts.register(&mut registry);
         Self {
             registry: Arc::new(registry),
             http,
@@ -126,6 +129,7 @@ impl Metrics {
             limits,
             guard,
             sms,
+            receipts,
             sends,
             answers,
             refreshes,
@@ -163,6 +167,11 @@ impl Metrics {
     /// Where messages on their way are counted.
     pub const fn sms(&self) -> &SmsMetrics {
         &self.sms
+    }
+
+    /// Where receipts are counted.
+    pub const fn receipts(&self) -> &ReceiptMetrics {
+        &self.receipts
     }
 
     /// Counts a request for a code.

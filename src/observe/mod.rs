@@ -19,3 +19,4 @@ pub mod guard;
 pub mod sms;
 
 pub mod readings;
+pub mod receipts;

@@ -22,6 +22,7 @@ pub enum Code {
     CountryNotAllowed,
     ProofRequired,
     Csrf,
+    InvalidSignature,
     NotFound,
     MethodNotAllowed,
     RequestTimeout,
@@ -42,7 +43,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, for documentation and tests.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::HttpsRequired,
         Self::MalformedRequest,
         Self::InvalidJson,
@@ -59,6 +60,7 @@ impl Code {
         Self::CountryNotAllowed,
         Self::ProofRequired,
         Self::Csrf,
+        Self::InvalidSignature,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::RequestTimeout,
@@ -186,6 +188,12 @@ impl Code {
                 StatusCode::FORBIDDEN,
                 "csrf",
                 "The request came from another site",
+                DENIED,
+            ),
+            Self::InvalidSignature => (
+                StatusCode::FORBIDDEN,
+                "invalid_signature",
+                "The request is not signed as it must be",
                 DENIED,
             ),
             Self::NotFound => (

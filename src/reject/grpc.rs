@@ -26,7 +26,8 @@ impl Code {
             Self::InsufficientScope
             | Self::CountryNotAllowed
             | Self::ProofRequired
-            | Self::Csrf => PERMISSION_DENIED,
+            | Self::Csrf
+            | Self::InvalidSignature => PERMISSION_DENIED,
             Self::BodyTooLarge | Self::RateLimited | Self::HeadersTooLarge => RESOURCE_EXHAUSTED,
             Self::HttpsRequired => FAILED_PRECONDITION,
             Self::NotFound

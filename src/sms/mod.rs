@@ -18,6 +18,7 @@ mod provider;
 
 pub mod breaker;
 pub mod error;
+pub mod receipt;
 pub mod route;
 
 pub mod console;
@@ -50,7 +51,7 @@ use self::{
     console::Console,
     http::{Client, Line, Untrusted},
     route::{Routing, Way},
-    sns::Sns,
+    sns::{Sns, status::Status},
     twilio::Twilio,
     webhook::Webhook,
 };
@@ -171,6 +172,15 @@ impl Sms {
         self.routing.ways(phone, channel, |name, channel| {
             let carrier = self.carrier(name);
             carrier.is_some_and(|carrier| carrier.provider.carries(channel))
+        })
+    }
+
+    /// What looks for what became of messages, where no provider tells.
+    pub fn status(&self) -> Option<Status> {
+        let mut carriers = self.carriers.iter();
+        carriers.find_map(|carrier| match &carrier.provider {
+            Provider::Sns(sns) => sns.status(),
+            Provider::Console(_) | Provider::Twilio(_) | Provider::Webhook(_) => None,
         })
     }
 

@@ -38,6 +38,7 @@ use crate::{
         Channel, Sms,
         console::Console,
         outbox::Outbox,
+        receipt::Tellers,
         wording::{LastLine, Locale, Own, Template, Wording},
     },
     store::{self, Backend, Store, revocations::OnOutage},
@@ -127,6 +128,7 @@ pub fn spec() -> Spec {
             networks: Vec::new(),
         }],
         identity: Names::default(),
+        tellers: Tellers::default(),
         max_body: 16 * 1024,
         body_timeout: Duration::from_secs(5),
     }

@@ -7,11 +7,11 @@ use crate::{
         document::Section,
         http_url::BaseUrl,
         problem::Reported,
-        sms::{Wanted, twilio::is_name},
+        sms::{SECOND, Wanted, twilio::is_name},
         value::Text,
     },
     secret::Secret,
-    sms::sns::{Credentials, Given, Spec, Surroundings, regional},
+    sms::sns::{Credentials, Given, Spec, Surroundings, regional, status},
 };
 
 /// The name of a region.
@@ -19,6 +19,9 @@ struct Region(String);
 
 /// A name that messages may be from.
 struct SenderId(String);
+
+/// The name of a log group.
+struct LogGroup(String);
 
 /// `[sms.sns]`; `None` when it is not to be used.
 pub fn sns(section: &Section<'_>, wanted: Wanted) -> Result<Option<Spec>, Reported> {
@@ -28,9 +31,13 @@ pub fn sns(section: &Section<'_>, wanted: Wanted) -> Result<Option<Spec>, Report
     let access_key: Result<Option<Secret>, _> = section.read("access_key_id", r#""""#);
     let secret_key: Result<Option<Secret>, _> = section.read("secret_access_key", r#""""#);
     let base_url: Result<Option<BaseUrl>, _> = section.read("base_url", r#""""#);
+    let status_log: Result<Option<LogGroup>, _> = section.read("status_log", r#""""#);
+    let status_every = section.read_within("status_every", r#""5s""#, SECOND / 10..=SECOND * 60);
+    let logs_url: Result<Option<BaseUrl>, _> = section.read("logs_url", r#""""#);
 
     let (region, sender_id, profile) = (region?, sender_id?, profile?);
     let (access_key, secret_key, base_url) = (access_key?, secret_key?, base_url?);
+    let (status_log, status_every, logs_url) = (status_log?, status_every?, logs_url?);
     if wanted == Wanted::No {
         return Ok(None);
     }
@@ -60,11 +67,17 @@ pub fn sns(section: &Section<'_>, wanted: Wanted) -> Result<Option<Spec>, Report
             return Err(section.refuse("access_key_id", what, None));
         }
     };
+    let place = |url: Option<BaseUrl>, service| match url {
+        Some(BaseUrl(url)) => url,
+        None => regional(service, &region),
+    };
     Ok(Some(Spec {
-        base_url: match base_url {
-            Some(BaseUrl(url)) => url,
-            None => regional("sns", &region),
-        },
+        base_url: place(base_url, "sns"),
+        status: status_log.map(|LogGroup(group)| status::Spec {
+            base_url: place(logs_url, "logs"),
+            group,
+            every: status_every,
+        }),
         region,
         sender_id: sender_id.map(|SenderId(name)| name),
         credentials,
@@ -88,5 +101,17 @@ impl Text for SenderId {
         // Of what phones can show, SNS allows no blanks and the like.
         let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
         (plain && is_name(text)).then(|| Self(text.to_owned()))
+    }
+}
+
+impl Text for LogGroup {
+    const EXPECTED: &'static str =
+        "the name of a log group such as \"sns/eu-west-1/123456789012/DirectPublishToPhoneNumber\"";
+
+    fn parse(text: &str) -> Option<Self> {
+        let in_name = |b: u8| b.is_ascii_alphanumeric() || b"._-/#".contains(&b);
+        // AWS allows 512; that of failures is longer by one word.
+        let fits = (1..=500).contains(&text.len()) && !text.ends_with('/');
+        (fits && text.bytes().all(in_name)).then(|| Self(text.to_owned()))
     }
 }

@@ -20,7 +20,13 @@ struct Sid<const A: char, const B: char>(String);
 struct Number(String);
 
 /// `[sms.twilio]`; `None` when it is not to be used.
-pub fn twilio(section: &Section<'_>, wanted: Wanted) -> Result<Option<Spec>, Reported> {
+///
+/// `home` is where Twilio finds us, if it does.
+pub fn twilio(
+    section: &Section<'_>,
+    wanted: Wanted,
+    home: Option<&str>,
+) -> Result<Option<Spec>, Reported> {
     let account: Result<Option<Sid<'A', 'C'>>, _> = section.read("account_sid", r#""""#);
     let token: Result<Option<Secret>, _> = section.read("auth_token", r#""""#);
     let key: Result<Option<Sid<'S', 'K'>>, _> = section.read("api_key", r#""""#);
@@ -42,18 +48,14 @@ pub fn twilio(section: &Section<'_>, wanted: Wanted) -> Result<Option<Spec>, Rep
         let help = "the console of Twilio shows it: \"AC\" and 32 digits".to_owned();
         return Err(section.refuse("account_sid", "is missing", Some(help)));
     };
-    let (user, password) = match (token, key, key_secret) {
-        (Some(token), None, None) => (account_sid.clone(), token),
-        (None, Some(Sid(key)), Some(secret)) => (key, secret),
+    let (user, password) = match (&token, key, key_secret) {
+        (Some(token), None, None) => (account_sid.clone(), token.clone()),
+        (_, Some(Sid(key)), Some(secret)) => (key, secret),
         (None, None, None) => {
             let help = "`auth_token = { env = \"NAME\" }`, or `api_key` and `api_secret`";
             return Err(section.refuse("auth_token", "is missing", Some(help.to_owned())));
         }
-        (Some(_), _, _) => {
-            let what = "stands beside an API key, and only one of them can be used";
-            return Err(section.refuse("auth_token", what, None));
-        }
-        (None, _, _) => {
+        (_, _, _) => {
             let what = "`api_key` and `api_secret` belong together";
             return Err(section.refuse("api_key", what, None));
         }
@@ -67,7 +69,11 @@ pub fn twilio(section: &Section<'_>, wanted: Wanted) -> Result<Option<Spec>, Rep
         whatsapp: whatsapp.map(|Number(number)| number),
         whatsapp_content: content.map(|Sid(sid)| sid),
         voice: voice.map(|Number(number)| number),
-        status_callback: callback.map(|url| url.as_str().to_owned()),
+        // Of what we cannot verify we do not ask to be told.
+        status_callback: callback
+            .map(|url| url.as_str().to_owned())
+            .or_else(|| token.as_ref().and(home).map(str::to_owned)),
+        signed_with: token,
     }))
 }
 

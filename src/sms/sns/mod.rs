@@ -7,18 +7,27 @@
 
 mod codes;
 mod credentials;
+mod logs;
 mod metadata;
 mod profile;
 mod sign;
+pub mod status;
 mod sts;
 mod surroundings;
 mod xml;
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 use form_urlencoded::Serializer;
 use http::{HeaderValue, Request, header};
 
-use self::{credentials::Keeper, sign::Scope};
+use self::{
+    credentials::Keeper,
+    logs::Logs,
+    sign::Scope,
+    status::{Awaited, Status},
+};
 pub use self::{
     credentials::{Credentials, Given},
     surroundings::Surroundings,
@@ -42,6 +51,8 @@ pub struct Spec {
     pub sender_id: Option<String>,
     /// Where the credentials come from.
     pub credentials: Given,
+    /// Where it is looked for what became of messages, if it is.
+    pub status: Option<status::Spec>,
 }
 
 /// Publishes messages.
@@ -50,7 +61,8 @@ pub struct Sns {
     spec: Spec,
     client: Client,
     clock: Clock,
-    keeper: Keeper,
+    keeper: Arc<Keeper>,
+    awaited: Awaited,
 }
 
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
@@ -63,8 +75,22 @@ impl Sns {
             spec,
             client,
             clock,
-            keeper,
+            keeper: Arc::new(keeper),
+            awaited: Awaited::default(),
         }
+    }
+
+    /// What looks for what became of the messages that are sent from now on, if it is to be looked for.
+    pub fn status(&self) -> Option<Status> {
+        let spec = self.spec.status.as_ref()?;
+        let logs = Logs {
+            base_url: spec.base_url.clone(),
+            region: self.spec.region.clone(),
+            keeper: Arc::clone(&self.keeper),
+            client: self.client.clone().reading(logs::LONGEST_PAGE),
+            clock: self.clock.clone(),
+        };
+        Some(Status::new(spec, logs, self.awaited.clone()))
     }
 
     /// What is asked, for people to read.
@@ -91,6 +117,9 @@ impl Sns {
         {
             // They may have been replaced before they expired: the next message asks anew.
             self.keeper.forget().await;
+        }
+        if let (Ok(accepted), Some(_)) = (&read, &self.spec.status) {
+            self.awaited.add(accepted, message, now);
         }
         read
     }
@@ -153,4 +182,4 @@ fn read(reply: &Reply) -> Result<Accepted, Error> {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
 };
 
 use super::*;
@@ -16,22 +16,20 @@ use crate::{clock::Timestamp, sms::http::Line};
 
 /// Answers requests for paths by texts, and remembers the requests.
 #[derive(Clone, Default)]
-struct Lender {
-    answers: Arc<Mutex<BTreeMap<String, String>>>,
+pub struct Lender {
+    pub answers: Arc<Mutex<BTreeMap<String, String>>>,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl Lender {
     /// Its address.
-    async fn start(&self) -> String {
+    pub async fn start(&self) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let lender = self.clone();
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
-                let mut request = vec![0; 8192];
-                let length = stream.read(&mut request).await.unwrap();
-                let text = String::from_utf8_lossy(&request[..length]).into_owned();
+                let text = read_request(&mut stream).await;
                 let answer = lender.answer(&text);
                 lender.asked.lock().unwrap().push(text);
                 stream.write_all(answer.as_bytes()).await.unwrap();
@@ -40,7 +38,7 @@ impl Lender {
         format!("http://{address}")
     }
 
-    fn says(&self, path: &str, text: impl Into<String>) {
+    pub fn says(&self, path: &str, text: impl Into<String>) {
         let mut answers = self.answers.lock().unwrap();
         answers.insert(path.to_owned(), text.into());
     }
@@ -55,12 +53,31 @@ impl Lender {
         format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}")
     }
 
-    fn asked(&self) -> Vec<String> {
+    pub fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }
 }
 
-fn client() -> Client {
+/// A whole request, in however many pieces it comes.
+async fn read_request(stream: &mut TcpStream) -> String {
+    let mut text = String::new();
+    let is_whole = |text: &str| {
+        text.split_once("\r\n\r\n").is_some_and(|(head, body)| {
+            let length = head.split("content-length: ").nth(1);
+            let length = length.and_then(|rest| rest.lines().next()?.parse().ok());
+            body.len() >= length.unwrap_or(0)
+        })
+    };
+    while !is_whole(&text) {
+        let mut piece = [0; 8192];
+        let length = stream.read(&mut piece).await.unwrap();
+        assert_ne!(length, 0, "{text}");
+        text.push_str(&String::from_utf8_lossy(&piece[..length]));
+    }
+    text
+}
+
+pub fn client() -> Client {
     let line = Line {
         connect_timeout: Duration::from_secs(5),
         timeout: Duration::from_secs(5),

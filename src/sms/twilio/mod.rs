@@ -1,6 +1,9 @@
 //! Twilio: text messages and `WhatsApp` by its Messages resource, calls by its Calls resource; knows nothing of other providers.
 
 mod codes;
+mod hook;
+mod receipt;
+mod signature;
 mod twiml;
 
 use bytes::Bytes;
@@ -9,6 +12,7 @@ use http::{HeaderValue, Request, header};
 use serde::Deserialize;
 use serde_json::json;
 
+pub use self::hook::Hook;
 use super::{
     Channel, Message,
     error::{Cause, Class, Error, ProviderCode},
@@ -39,6 +43,8 @@ pub struct Spec {
     pub voice: Option<String>,
     /// Where Twilio tells what became of a message.
     pub status_callback: Option<String>,
+    /// What it signs that with, if it tells us: the account's auth token.
+    pub signed_with: Option<Secret>,
 }
 
 /// Who a text message is from.
@@ -81,6 +87,14 @@ impl Spec {
             Channel::WhatsApp => self.whatsapp.is_some(),
             Channel::Voice => self.voice.is_some(),
         }
+    }
+
+    /// Where it tells us what became of messages, if it does.
+    pub fn hook(&self) -> Option<Hook> {
+        Some(Hook {
+            url: self.status_callback.clone()?,
+            token: self.signed_with.clone()?,
+        })
     }
 
     fn url(&self, account: &str, channel: Channel) -> String {
@@ -173,7 +187,7 @@ impl Twilio {
             }
         }
         if let Some(url) = &spec.status_callback {
-            form.append_pair("StatusCallback", url);
+            form.append_pair("StatusCallback", &hook::url_for(message, url));
         }
         Some(form.finish())
     }

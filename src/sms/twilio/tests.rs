@@ -20,6 +20,7 @@ fn spec() -> Spec {
         whatsapp_content: None,
         voice: Some("+15550003333".to_owned()),
         status_callback: None,
+        signed_with: None,
     }
 }
 
@@ -95,7 +96,11 @@ fn a_messaging_service_takes_the_place_of_a_number() {
         Channel::Sms,
     );
     assert_eq!(form["MessagingServiceSid"], service);
-    assert_eq!(form["StatusCallback"], "https://a.example/told");
+    assert_eq!(
+        form["StatusCallback"],
+        "https://a.example/told?challenge=08080808080808080808080808080808\
+         &message=msg_07070707070707070707070707070707"
+    );
     assert!(!form.contains_key("From"));
 }
 

@@ -1,4 +1,4 @@
-"""Opens an account at moto, which checks signatures from then on: prints the key of somebody who may publish."""
+"""Opens an account at moto, which checks signatures from then on: prints the key of somebody who may publish, and read and write logs."""
 
 import json
 import sys
@@ -6,9 +6,9 @@ import sys
 import boto3
 
 USER = "gateway"
-MAY_PUBLISH = {
+MAY = {
     "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Action": ["sns:Publish"], "Resource": "*"}],
+    "Statement": [{"Effect": "Allow", "Action": ["sns:Publish", "logs:*"], "Resource": "*"}],
 }
 
 
@@ -21,7 +21,7 @@ def main():
         aws_secret_access_key="x",
     )
     iam.create_user(UserName=USER)
-    iam.put_user_policy(UserName=USER, PolicyName="publish", PolicyDocument=json.dumps(MAY_PUBLISH))
+    iam.put_user_policy(UserName=USER, PolicyName="publish", PolicyDocument=json.dumps(MAY))
     key = iam.create_access_key(UserName=USER)["AccessKey"]
     print(key["AccessKeyId"], key["SecretAccessKey"])
 

@@ -1,4 +1,4 @@
-# Messages, asked for as AWS checks signatures and lends credentials (moto plays its part)
+# Messages and what became of them, asked for as AWS checks signatures and lends credentials (moto plays its part)
 
 install() {
     pypi sns 'moto[server]==5.2.5' boto3==1.44.5
@@ -24,14 +24,21 @@ behind() {
 		access_key_id = "$ID"
 		secret_access_key = "$SECRET"
 		base_url = "http://127.0.0.1:$STRICT"
+		status_log = "$LOG"
+		status_every = "1s"
+		logs_url = "http://127.0.0.1:$STRICT"
 	TOML
 }
+
+readonly LOG=sns/eu-west-1/123456789012/DirectPublishToPhoneNumber
 
 judge() {
     export AWS_EC2_METADATA_DISABLED=true
     # For env, which runs programs and no functions.
     local sends=(bash -c "$(declare -f sends); sends \"\$@\"" sends)
     export STAGE
+    heard +14155550101 SUCCESS "" "a message has arrived"
+    heard +14155550102 FAILURE /Failure "a message did not arrive"
     check "a message is taken with a good key" sends "its name for it is"
     check "and what arrives is the code in words" arrived
     edit 's|^secret_access_key.*|secret_access_key = "nope"|'
@@ -51,6 +58,19 @@ judge() {
     check "keys are lent to a machine" env AWS_EC2_METADATA_DISABLED=false \
         AWS_EC2_METADATA_SERVICE_ENDPOINT="http://127.0.0.1:$LENDER" "${sends[@]}" "its name for it is"
 }
+
+# heard PHONE STATUS GROUP LINE: what is written there of a message that a running gateway has sent is heard of.
+heard() {
+    local reference before
+    before=$(taken)
+    ask send-otp "{\"mobile_number\": \"$1\"}" >/dev/null
+    until (($(taken) > before)); do sleep 0.1; done
+    reference=$(sed -n 's/.*provider="sns" reference="\([^"]*\)".*/\1/p' "$STAGE/said" | tail -n 1)
+    "$KEPT/sns/bin/python" "$PEERS/sns_log.py" "http://127.0.0.1:$STRICT" "$ID" "$SECRET" "$LOG$3" "$reference" "$2"
+    check "what SNS writes of a message is found: $2" test -n "$(port_in said "s/.*$4.*/x/p")"
+}
+
+taken() { grep -c 'provider="sns" reference=' "$STAGE/said" || true; }
 
 # Whether a message leads to a line like this.
 sends() {

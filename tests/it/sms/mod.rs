@@ -4,6 +4,7 @@ mod command;
 mod failures;
 mod languages;
 mod providers;
+mod receipts;
 mod routes;
 mod secured;
 mod test_numbers;
@@ -12,7 +13,16 @@ use std::net::SocketAddr;
 
 use tokio::time::timeout;
 
-use crate::stage::{PATIENCE, Stage};
+use crate::stage::{
+    PATIENCE, Stage,
+    carrier::{Carrier, Manner, saying},
+};
+
+/// What programs are told and tell is signed with.
+const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+/// What Twilio calls a message.
+const SID: &str = "SM0123456789abcdef0123456789abcdef";
 
 /// Settings of a gateway that sends by the account of Twilio at `address`, and by the console when
 /// that is certain not to have sent.
@@ -28,6 +38,20 @@ fn twilio_at(address: SocketAddr) -> Vec<String> {
     .to_vec()
 }
 
+/// How Twilio takes a message.
+fn created() -> Manner {
+    let body = format!("{{\"sid\": \"{SID}\", \"status\": \"queued\"}}");
+    saying("201 Created", "", &body)
+}
+
+/// A gateway that sends by the program of `carrier`.
+async fn by_webhook(carrier: &Carrier, more: &[&str]) -> Stage {
+    let url = format!("sms.webhook.url = \"http://{}/send?k=1\"", carrier.address);
+    let secret = format!("sms.webhook.secret = \"{KEY}\"");
+    let settings = [&url, &secret, "sms.providers = \"webhook\""];
+    Stage::with(&[&settings, more].concat()).await
+}
+
 /// A gateway with these settings.
 async fn stage(settings: &[String]) -> Stage {
     let settings: Vec<_> = settings.iter().map(String::as_str).collect();
@@ -37,8 +61,13 @@ async fn stage(settings: &[String]) -> Stage {
 /// Waits until an attempt of `provider` has ended like this.
 async fn counted(stage: &Stage, provider: &str, result: &str) {
     let name = format!("sms_messages_total{{provider=\"{provider}\",result=\"{result}\"}}");
+    reached(stage, &name).await;
+}
+
+/// Waits until it was counted once.
+async fn reached(stage: &Stage, metric: &str) {
     let waiting = async {
-        while stage.metric(&name).await == 0 {
+        while stage.metric(metric).await == 0 {
             tokio::task::yield_now().await;
         }
     };

@@ -4,29 +4,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{counted, stage, twilio_at};
+use super::{by_webhook, counted, created, stage, twilio_at};
 use crate::stage::{
     PHONE, Stage,
     carrier::{Carrier, Manner, saying},
     inbox::code_in,
 };
-
-const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-
-fn created() -> Manner {
-    saying(
-        "201 Created",
-        "",
-        "{\"sid\": \"SM1\", \"status\": \"queued\"}",
-    )
-}
-
-async fn by_webhook(carrier: &Carrier, more: &[&str]) -> Stage {
-    let url = format!("sms.webhook.url = \"http://{}/send?k=1\"", carrier.address);
-    let secret = format!("sms.webhook.secret = \"{KEY}\"");
-    let settings = [&url, &secret, "sms.providers = \"webhook\""];
-    Stage::with(&[&settings, more].concat()).await
-}
 
 #[tokio::test]
 async fn a_code_that_twilio_carried_logs_somebody_in() {
@@ -119,10 +102,12 @@ async fn a_program_of_yours_gets_all_it_needs_and_can_tell_that_it_is_from_us() 
     let body: Value = serde_json::from_str(&asked.body).expect("JSON");
     let code = body["code"].as_str().expect("a code");
     let id = asked.header("webhook-id").expect("an id");
+    let challenge = &answer.json()["challenge_id"];
     assert_eq!(
         body,
         json!({
             "message_id": id,
+            "challenge_id": challenge,
             "to": PHONE,
             "channel": "sms",
             "locale": "en",

@@ -3,10 +3,8 @@
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use super::{counted, stage};
+use super::{KEY, counted, stage};
 use crate::stage::{PHONE, papers::Papers, tls::serving, upstream::Upstream};
-
-const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 /// Settings of a gateway that sends by the program at this port, and else by the console.
 fn program_at(host: &str, port: u16) -> Vec<String> {

@@ -3,23 +3,22 @@
 //! `webhook-id` is the same in every attempt to send one message, so that a receiver can tell a
 //! second attempt from a second message.
 
-use aws_lc_rs::hmac;
-use base64::{Engine, prelude::BASE64_STANDARD};
+mod key;
+mod receipt;
+
 use bytes::Bytes;
 use http::{Request, header};
 use serde::Deserialize;
 use serde_json::json;
 
+pub use self::key::{Seal, SigningKey};
 use super::{
     Message,
     error::{Cause, Class, Error, ProviderCode},
     http::{Client, Reply},
     provider::Accepted,
 };
-use crate::{
-    clock::{Clock, Timestamp},
-    secret::Secret,
-};
+use crate::{clock::Clock, secret::Secret};
 
 /// Where the program listens, and how it knows us.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,15 +30,6 @@ pub struct Spec {
     /// What requests are signed with.
     pub key: SigningKey,
 }
-
-/// A key of Standard Webhooks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SigningKey(Secret);
-
-/// The text is no key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be \"whsec_\" and 24 to 64 bytes in base64")]
-pub struct InvalidKey;
 
 /// Tells the program.
 #[derive(Debug)]
@@ -63,27 +53,6 @@ struct Refused {
 
 /// Characters of a reference that are kept.
 const LONGEST_REFERENCE: usize = 128;
-
-impl SigningKey {
-    /// Reads a key as Standard Webhooks writes it.
-    pub fn parse(text: &str) -> Result<Self, InvalidKey> {
-        let encoded = text.strip_prefix("whsec_").ok_or(InvalidKey)?;
-        let bytes = BASE64_STANDARD.decode(encoded).map_err(|_| InvalidKey)?;
-        if !(24..=64).contains(&bytes.len()) {
-            return Err(InvalidKey);
-        }
-        Ok(Self(Secret::new(bytes)))
-    }
-
-    /// The signature of one request.
-    fn sign(&self, id: &str, at: Timestamp, body: &[u8]) -> String {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, self.0.expose());
-        let mut context = hmac::Context::with_key(&key);
-        context.update(format!("{id}.{}.", at.as_secs()).as_bytes());
-        context.update(body);
-        format!("v1,{}", BASE64_STANDARD.encode(context.sign()))
-    }
-}
 
 impl Webhook {
     /// Tells the program of `spec`; `clock` is what it judges the age of requests by.
@@ -111,6 +80,7 @@ impl Webhook {
         let id = message.id.to_string();
         let body = json!({
             "message_id": id,
+            "challenge_id": message.challenge.to_string(),
             "to": message.to.as_e164(),
             "channel": message.channel.as_str(),
             "locale": message.locale.as_str(),
@@ -170,36 +140,6 @@ fn class(word: &str) -> Option<Class> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-
-    /// The example of the Standard Webhooks specification.
-    #[test]
-    fn a_request_is_signed_as_standard_webhooks_says() {
-        let key = SigningKey::parse(KEY).unwrap();
-        let body = br#"{"test": 2432232314}"#;
-        let at = Timestamp::from_secs(1_614_265_330);
-        assert_eq!(
-            key.sign("msg_p5jXN8AQM9LWM0D4loKWxJek", at, body),
-            "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
-        );
-    }
-
-    #[test]
-    fn a_key_is_told_from_other_texts_and_never_shown() {
-        let key = SigningKey::parse(KEY).unwrap();
-        assert_eq!(format!("{key:?}"), "SigningKey(Secret(…))");
-        for text in [
-            "",
-            "whsec_",
-            "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-            "whsec_AAAA",
-            "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS!",
-            "WHSEC_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-        ] {
-            assert_eq!(SigningKey::parse(text), Err(InvalidKey), "{text}");
-        }
-    }
 
     #[test]
     fn a_program_refuses_in_our_words() {
