@@ -175,7 +175,7 @@ pub use crate::{
 pub mod verbs {
     pub use crate::domain::{
         account::{AccountKey, Login, Revoke},
-        delivery::{Goes, MessageId, Outcome, Parcel, Turn},
+        delivery::{Goes, MessageId, Outcome, Parcel},
         fraud::Credit,
         otp::{Answer, ChallengeId, ClientKey, Length, Nonce, Policy as OtpPolicy, Start, Tag},
         quota::{Bucket, Charge, Quota},

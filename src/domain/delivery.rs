@@ -27,7 +27,7 @@ use crate::{
 pub const HANDOVER: Duration = Duration::from_secs(2);
 
 /// How long after the death of a code it is still heard what became of its message.
-pub const AFTERMATH: Duration = Duration::from_hours(1);
+pub const AFTERMATH: Duration = Duration::from_mins(15);
 
 /// Names one message and tells nothing about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -195,18 +195,6 @@ impl Once {
 impl Parcel {
     /// What is kept of the message that this send has led to.
     pub fn queued(&self, started: &Started) -> Delivery {
-        let state = match self.goes {
-            Goes::Out => State::Queued {
-                due: started.sent_at + HANDOVER,
-            },
-            Goes::Nowhere => State::Sent(Sent {
-                provider: None,
-                reference: None,
-                sure: Sure::Sure,
-                next_way: None,
-                silent_until: None,
-            }),
-        };
         Delivery {
             message: self.message,
             sealed: self.sealed.clone(),
@@ -216,7 +204,23 @@ impl Parcel {
             expires_at: started.expires_at,
             next_way: 0,
             attempt: 0,
-            state,
+            state: self.first_state(started.sent_at),
+        }
+    }
+
+    /// The state in which it is kept if it is asked for `now`.
+    pub fn first_state(&self, now: Timestamp) -> State {
+        match self.goes {
+            Goes::Out => State::Queued {
+                due: now + HANDOVER,
+            },
+            Goes::Nowhere => State::Sent(Sent {
+                provider: None,
+                reference: None,
+                sure: Sure::Sure,
+                next_way: None,
+                silent_until: None,
+            }),
         }
     }
 }

@@ -46,7 +46,7 @@ pub struct Spec {
     /// Where the state lives.
     pub backend: Backend,
     /// Bytes of records and their tree; beyond it nothing is added until something has expired.
-    /// The file may be up to twice as long, since it grows by doubling; the surplus is holes.
+    /// The file may be about twice as long, since it grows by doubling; the surplus is holes.
     pub max_size: u64,
     /// How long a verb may take, waiting included.
     pub deadline: Duration,

@@ -1,9 +1,11 @@
 //! The contract: what every store must do, as rules that run on each of them; knows no backend.
 
 mod challenges;
+mod deliveries;
 mod guard;
 mod limits;
 mod model;
+mod once;
 mod sessions;
 mod side_by_side;
 
@@ -14,7 +16,7 @@ use crate::{
     clock::{Clock, Timestamp},
     domain::{
         account::AccountKey,
-        delivery::{Goes, MessageId, Parcel},
+        delivery::{Goes, MessageId, Parcel, Turn, Turned},
         fraud::{Alarm, Bits, Credit, Debtor, Level, MeterKey, Rule, Shown, Suspicion, Tail},
         otp::{self, Answer, ChallengeId, ClientKey, Length, Nonce, Start, Started, Tag},
         quota::{Bucket, Charge, Quota},
@@ -25,9 +27,11 @@ use crate::{
 
 pub use self::{
     challenges::*,
+    deliveries::*,
     guard::*,
     limits::*,
     model::answers_are_those_of_the_model,
+    once::*,
     sessions::*,
     side_by_side::{a_moved_store_answers_alike, two_stores_answer_alike},
 };
@@ -107,6 +111,23 @@ macro_rules! rules {
             a_code_is_sent_again_while_half_of_a_life_remains_to_it
             whoever_burnt_a_challenge_gets_another_one_on_a_code_that_lives
             the_seventeenth_caller_takes_the_place_of_the_first
+
+            a_message_is_queued_with_its_challenge
+            of_sixty_four_claims_at_once_one_wins
+            a_resend_takes_the_place_of_the_message_before_it
+            what_is_due_is_told_oldest_first_and_no_more_than_was_asked_for
+            whoever_claims_and_falls_silent_may_have_sent_it
+            a_silence_leads_to_the_next_way
+            a_message_dies_with_its_code_and_is_forgotten_later
+            a_right_answer_is_as_good_as_a_receipt
+            what_goes_nowhere_is_kept_and_never_due
+            a_refused_send_queues_nothing
+
+            the_same_request_again_takes_and_queues_nothing
+            another_request_under_the_same_name_is_told_so
+            of_sixty_four_equal_requests_at_once_one_is_sent
+            a_refused_request_may_come_again
+            a_request_is_forgotten_with_its_code
 
             the_old_token_gives_the_same_successor_until_the_grace_is_over
             a_replay_ends_and_revokes_the_session_in_one_step

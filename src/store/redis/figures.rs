@@ -15,28 +15,46 @@ use crate::{
 pub struct Figures {
     runs: AtomicU64,
     failures: AtomicU64,
+    pending: AtomicU64,
 }
 
 impl Figures {
     /// All of them, for those who show them.
     pub fn readings(self: &Arc<Self>) -> Vec<Reading> {
-        let counter = |name, help, read: fn(&Self) -> &AtomicU64| {
+        let reading = |name, kind, help, read: fn(&Self) -> &AtomicU64| {
             let figures = Arc::clone(self);
             Reading {
                 name,
                 help,
-                kind: Kind::Counter,
+                kind,
                 read: Box::new(move || read(&figures).load(Relaxed)),
             }
         };
         vec![
-            counter("store_verbs", "Scripts that were answered", |f| &f.runs),
-            counter(
+            reading(
+                "store_verbs",
+                Kind::Counter,
+                "Scripts that were answered",
+                |f| &f.runs,
+            ),
+            reading(
+                "sms_pending",
+                Kind::Gauge,
+                "Messages that are to be sent, or of which news is awaited",
+                |f| &f.pending,
+            ),
+            reading(
                 "store_failures",
+                Kind::Counter,
                 "Scripts of which it is not known whether they were run, and how",
                 |f| &f.failures,
             ),
         ]
+    }
+
+    /// Takes down how many messages are to be looked at, now or later, as of the last time somebody asked.
+    pub fn set_pending(&self, messages: u64) {
+        self.pending.store(messages, Relaxed);
     }
 
     /// Counts one run of a script by what came of it.

@@ -9,7 +9,9 @@ use std::fmt::Write;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 
 use super::{Prefix, group::Group};
-use crate::domain::{account::AccountKey, fraud::MeterKey, quota::Bucket};
+use crate::domain::{
+    account::AccountKey, delivery::OnceKey, fraud::MeterKey, otp::ChallengeId, quota::Bucket,
+};
 
 /// The names of all keys of one installation.
 #[derive(Debug)]
@@ -68,6 +70,22 @@ impl Keys {
     pub fn meter(&self, meter: MeterKey) -> String {
         let MeterKey([first, ..]) = meter;
         self.key(Group::new(first), "g:", &meter.0)
+    }
+
+    /// The messages to a group's accounts.
+    pub fn deliveries(&self, group: Group) -> String {
+        self.key(group, "d", &[])
+    }
+
+    /// When which of them is due.
+    pub fn queue(&self, group: Group) -> String {
+        self.key(group, "q", &[])
+    }
+
+    /// A request that has led to one.
+    pub fn once(&self, OnceKey(name): OnceKey) -> String {
+        let [first, ..] = name;
+        self.key(Group::new(first), "o:", &name)
     }
 
     /// The revoked sessions of a group's accounts.
@@ -129,6 +147,12 @@ impl Keys {
 /// Where everything of an account is.
 pub const fn group_of(account: AccountKey) -> Group {
     let [first, ..] = account.0;
+    Group::new(first)
+}
+
+/// Where the message of a challenge is.
+pub const fn message_group(challenge: ChallengeId) -> Group {
+    let [first, ..] = *challenge.as_bytes();
     Group::new(first)
 }
 

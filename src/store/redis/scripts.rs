@@ -15,7 +15,8 @@ macro_rules! script {
 }
 
 /// A send, as far as it touches the server of the account.
-pub static START: LazyLock<Script> = script!("prelude" "windows" "trail" "meters" "code" "start");
+pub static START: LazyLock<Script> =
+    script!("prelude" "windows" "trail" "meters" "code" "deliveries" "once" "start");
 /// Whether the account's own limits admit a send.
 pub static LOOK: LazyLock<Script> = script!("prelude" "windows" "look");
 /// Takes from limits on another server, ahead of a send.
@@ -28,9 +29,17 @@ pub static OWE: LazyLock<Script> = script!("prelude" "trail" "meters" "owe");
 pub static DISOWN: LazyLock<Script> = script!("prelude" "trail" "meters" "disown");
 /// Pays for messages on another server.
 pub static PAY: LazyLock<Script> = script!("prelude" "trail" "meters" "pay");
+/// What came of an earlier request under a name.
+pub static SEEN: LazyLock<Script> = script!("prelude" "once" "seen");
+/// The last message of a challenge.
+pub static GET_DELIVERY: LazyLock<Script> = script!("prelude" "get_delivery");
+/// What has become of it.
+pub static PUT_DELIVERY: LazyLock<Script> = script!("prelude" "deliveries" "put_delivery");
+/// The messages that are due.
+pub static DUE: LazyLock<Script> = script!("prelude" "deliveries" "due");
 /// An answer to a challenge.
 pub static ANSWER: LazyLock<Script> =
-    script!("prelude" "trail" "meters" "code" "sessions" "answer");
+    script!("prelude" "trail" "meters" "code" "deliveries" "sessions" "answer");
 /// A use of a refresh token.
 pub static ROTATE: LazyLock<Script> = script!("prelude" "sessions" "rotate");
 /// The end of sessions.

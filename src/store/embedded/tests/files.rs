@@ -12,13 +12,15 @@ use tempfile::tempdir;
 use super::{spec, stage_at};
 use crate::{
     clock::Clock,
+    domain::delivery::{HANDOVER, Status},
     secret::SecretId,
     store::{
-        Backend, OpenError, Revoke, Store,
+        Backend, OpenError, Revoke, Sending, Store,
         contract::{
-            ANN, BEGINNING, BOB, NAMES, SESSION, whoever_answers_nothing_is_suspected_in_the_end,
+            ANN, BEGINNING, BOB, NAMES, SESSION, message, named, start,
+            whoever_answers_nothing_is_suspected_in_the_end,
         },
-        embedded::tables::METERS,
+        embedded::tables::{DELIVERIES, DUE, METERS, ONCE},
         transfer::{Entry, Source, Stamp},
     },
 };
@@ -207,12 +209,44 @@ async fn a_file_of_another_format_is_refused() {
 }
 
 #[tokio::test]
-async fn a_file_of_a_gateway_that_guarded_nothing_is_copied_and_worked_on() {
+async fn a_queued_message_and_the_name_of_a_request_outlive_a_restart() {
+    let home = tempdir().unwrap();
+    let path = home.path().join("store.redb");
+    let stage = stage_at(&path).await;
+    let Sending::Started(started) = stage.send_parcel(ANN, start(1, 1), named(1, 5, 1)).await
+    else {
+        panic!("no limit was named");
+    };
+    stage.store.close().await;
+
+    let stage = stage_at(&path).await;
+    stage.clock.advance(HANDOVER);
+    assert_eq!(stage.due().await, [started.id]);
+    let again = stage.send_parcel(ANN, start(1, 2), named(2, 5, 1)).await;
+    assert_eq!(again, Sending::Repeated(started.clone()));
+    stage.claimed(&started, message(1)).await;
+    stage.store.close().await;
+
+    // Whoever was claiming it has ended, and is waited for no longer than anybody.
+    let stage = stage_at(&path).await;
+    stage.wait_until(started.expires_at);
+    assert_eq!(stage.due().await, [started.id]);
+    assert_eq!(
+        stage.delivery(&started).await.unwrap().status(),
+        Status::Sent
+    );
+}
+
+#[tokio::test]
+async fn a_file_of_an_earlier_gateway_is_copied_and_worked_on() {
     let home = tempdir().unwrap();
     let path = home.path().join("store.redb");
     written(&path).await;
     edit(&path, |transaction| {
-        assert!(transaction.delete_table(METERS).unwrap());
+        for table in [METERS, DELIVERIES, ONCE] {
+            assert!(transaction.delete_table(table).unwrap());
+        }
+        assert!(transaction.delete_table(DUE).unwrap());
     });
     let (spec, clock) = (
         spec(Backend::Embedded(path.clone())),
@@ -231,6 +265,8 @@ async fn a_file_of_a_gateway_that_guarded_nothing_is_copied_and_worked_on() {
     drop(source);
     let stage = stage_at(&path).await;
     assert_eq!(stage.sessions(ANN).await.len(), 1);
+    let started = stage.queue(BOB, 1).await;
+    stage.claimed(&started, message(1)).await;
     whoever_answers_nothing_is_suspected_in_the_end(stage).await;
 }
 

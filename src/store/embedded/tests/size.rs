@@ -7,6 +7,7 @@ use crate::{
     clock::Clock,
     domain::{
         account::AccountKey,
+        delivery::AFTERMATH,
         quota::{Bucket, Charge},
     },
     store::{
@@ -59,14 +60,18 @@ async fn the_sweep_forgets_all_that_is_dead_and_nothing_that_lives() {
     stage.revoke(BOB, Revoke::All).await;
 
     stage.clock.advance(short);
-    // The lasting window with 40 events, an account with a session, and a revoked session.
-    sweep_down_to(&stage, 1 + 40 + 1 + 1).await;
+    // The lasting window with 40 events, an account with a session, a revoked session; and what has become of the
+    // messages, of which those to the 120 are still to be looked at.
+    let messages = 122 + 120;
+    sweep_down_to(&stage, 1 + 40 + 1 + 1 + messages).await;
     assert_eq!(stage.sessions(ANN).await, [kept]);
     assert!(stage.is_revoked(ended));
     let limited = stage.send_within(&[charge(201, 40, long)]).await;
     assert!(matches!(limited, crate::store::Sending::Limited { .. }));
 
     stage.wait_until(BEGINNING + ACCESS_TTL);
+    sweep_down_to(&stage, 1 + 40 + 1 + messages).await;
+    stage.wait_until(BEGINNING + OTP.ttl + AFTERMATH);
     sweep_down_to(&stage, 1 + 40 + 1).await;
     stage.wait_until(BEGINNING + long);
     sweep_down_to(&stage, 1).await;
@@ -99,12 +104,12 @@ async fn dead_rows_never_pile_up_however_busy_it_is() {
                 .store
                 .start_challenge(account, start(1, n), charges, UNGUARDED, *OTP, parcel());
         sent.await.unwrap();
-        // A code and its windows live for five hundred sends.
+        // A code and its windows live for five hundred sends, its message for two thousand.
         stage.clock.advance(OTP.ttl / 500);
         most = most.max(figures(&stage.store).rows());
     }
-    // One account and four windows for each of them, and a third of it on top.
-    assert!(most < 500 * 5 * 4 / 3 + 100, "{most}");
+    // One account and four windows for each of them, a message that nobody looks at, and a third of it on top.
+    assert!(most < (500 * 5 + 2000 * 2) * 4 / 3 + 100, "{most}");
 }
 
 #[tokio::test]
@@ -125,7 +130,9 @@ async fn a_full_store_adds_nothing_but_serves_who_is_in_and_recovers() {
 
     let full = fill(&stage).await;
     assert!(matches!(full, Error::Full { .. }), "{full:?}");
-    assert!(figures(&stage.store).file_bytes() <= 2 * spec.max_size);
+    let bytes = figures(&stage.store).file_bytes();
+    // It grows by doubling, whatever it began with.
+    assert!(bytes <= spec.max_size * 9 / 4, "{bytes}");
 
     assert!(matches!(
         stage.rotate(ANN, kept, 0).await,
@@ -143,14 +150,16 @@ async fn a_full_store_adds_nothing_but_serves_who_is_in_and_recovers() {
         assert!(matches!(answered.await, Err(Error::Full { .. })));
     }
 
-    stage.clock.advance(OTP.ttl);
-    // The account whose session was kept, and the revoked session.
-    sweep_down_to(&stage, 1 + 1).await;
+    stage.clock.advance(OTP.ttl + AFTERMATH);
+    // The account whose session was kept.
+    sweep_down_to(&stage, 1).await;
     stage.clock.advance(Duration::from_secs(1));
     stage.open(4, account(4)).await;
     let again = fill(&stage).await;
     assert!(matches!(again, Error::Full { .. }), "{again:?}");
-    assert!(figures(&stage.store).file_bytes() <= 2 * spec.max_size);
+    let bytes = figures(&stage.store).file_bytes();
+    // It grows by doubling, whatever it began with.
+    assert!(bytes <= spec.max_size * 9 / 4, "{bytes}");
 }
 
 /// Sends codes to ever more phones until it is refused.

@@ -1,5 +1,6 @@
 -- An answer came, and opens a session if it is right. See `Store::answer_challenge`.
--- KEYS: the account's code, its sessions, the revoked ones of its group, the meter of each debtor.
+-- KEYS: the account's code, its sessions, of its group the revoked ones, the messages and their queue, the
+-- meter of each debtor.
 -- ARGV: now; the policies, who answers, and the new session's id; the named challenge or nothing;
 -- the tags of the given code; the device; the address; the channel; what the debtors are.
 
@@ -74,7 +75,7 @@ end
 
 local function open()
   local sessions = read(KEYS[2]) or {}
-  local debtors = places(4, ARGV[8])
+  local debtors = places(6, ARGV[8])
   local gives_way = {}
   -- The new one has a place in any case.
   for place, session in ipairs(living(sessions, idle, absolute)) do
@@ -89,6 +90,9 @@ local function open()
 
   keep_sessions(KEYS[2], stay)
   redis.call('DEL', KEYS[1])
+  for _, challenge in ipairs(code[CHALLENGES]) do
+    answered(KEYS[4], KEYS[5], challenge[ID])
+  end
   pay_all(debtors)
   keep_places(debtors)
   local until_then = refuse(KEYS[3], channel, ended, access_ttl)

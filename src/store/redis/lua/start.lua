@@ -1,20 +1,29 @@
 -- A code is to be sent. See `Store::start_challenge`.
--- KEYS: the account's code, the bucket of each charge, the meter of each debtor.
--- ARGV: now, the policy and what a new code is made from, the known secrets, the charges, what the
--- debtors are, what was shown.
+-- KEYS: the account's code, the messages of its group and their queue, the bucket of each charge, the
+-- meter of each debtor, and the name of the request if it has one.
+-- ARGV: now, the policy, what a new code is made from and how long its message waits at most for the one who
+-- asks, the known secrets, the charges, what the debtors are, what was shown, the message, what is
+-- asked for if that has a name.
 
-local MAX_CHALLENGES = 16
+local MAX_CHALLENGES, FIRST_BUCKET = 16, 4
 
-local ttl, max_age, max_attempts, id, client, nonce, secret, tag =
-  struct.unpack('>I8I8I4c16c8c16c4c16', ARGV[2])
-local known, charges = ARGV[3], ARGV[4]
+local ttl, max_age, max_attempts, id, client, nonce, secret, tag, pause =
+  struct.unpack('>I8I8I4c16c8c16c4c16I8', ARGV[2])
+local known, charges, message, request = ARGV[3], ARGV[4], ARGV[7], ARGV[8]
 
-local index, longest = longest_wait(2, charges)
+local once = #request > 0 and KEYS[#KEYS]
+local before = once and earlier(once, request)
+if before then
+  return before
+end
+
+local index, longest = longest_wait(FIRST_BUCKET, charges)
 if longest > 0 then
   return {'limited', index, longest}
 end
 
-local all, shown = places(#KEYS - count_places(ARGV[5]) + 1, ARGV[5]), ARGV[6]:byte()
+local first_meter = FIRST_BUCKET + #charges / struct.size(CHARGE)
+local all, shown = places(first_meter, ARGV[5]), ARGV[6]:byte()
 local worst, worth, level, rule = alarm(all)
 if not is_answered(shown, worst, worth) then
   return {'suspected', worst, worth, level, rule}
@@ -65,10 +74,18 @@ if not own then
 end
 
 keep_code(KEYS[1], code, ttl, max_age)
-take(2, charges)
+take(FIRST_BUCKET, charges)
 owe_all(all)
 keep_places(all)
+local dies = expires_at(code, ttl, max_age)
+-- One that goes nowhere is never due.
+local due = pause > 0 and now + pause or 0
+local row = struct.pack(HEAD, 0, due, dies, now, code[NONCE], code[SECRET]) .. message
+keep_row(KEYS[2], KEYS[3], own[ID], row, math.min(due, dies))
+if once then
+  remember(once, request, own[ID], code[NONCE], code[SECRET], dies)
+end
 return {
-  'started', own[ID], code[NONCE], code[SECRET], expires_at(code, ttl, max_age), now,
+  'started', own[ID], code[NONCE], code[SECRET], dies, now,
   worst, worth, level, rule,
 }

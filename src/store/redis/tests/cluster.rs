@@ -1,16 +1,22 @@
 //! The contract where keys are spread over several servers.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
 
 use super::{embedded_stage, spec_at, stage_at};
 use crate::{
     clock::Clock,
-    domain::quota::Charge,
+    domain::{
+        delivery::HANDOVER,
+        quota::{Bucket, Charge},
+    },
     store::{
         Error, Spec, Store, Taking,
         contract::{
-            self, ANN, BEGINNING, NAMES, OTP, Stage, UNGUARDED, charge, contract_in_turn, parcel,
-            start,
+            self, ANN, BEGINNING, NAMES, OTP, Stage, UNGUARDED, account, charge, contract_in_turn,
+            parcel, start,
         },
         redis::{group::Group, stage::RedisCluster},
     },
@@ -154,5 +160,28 @@ async fn a_silent_server_costs_the_others_nothing() {
             assert!(stage.refusal(&[*limit]).await.is_none(), "{silent} {node}");
         }
         stage.clock.advance(Duration::from_mins(30));
+    }
+}
+
+/// Whoever asks what is due hears at once of what lies elsewhere.
+#[tokio::test]
+async fn a_silent_server_hides_only_its_own_messages() {
+    let cluster = RedisCluster::with(&["cluster-node-timeout 60000"]);
+    let stage = stage_with(&cluster, Duration::from_secs(6)).await;
+    let mut sent = Vec::new();
+    for (limit, n) in one_on_each(&cluster, 1).into_iter().zip(0..) {
+        let Bucket([byte, ..]) = limit.bucket;
+        sent.push(stage.queue(account(byte), n).await.id);
+    }
+    stage.clock.advance(HANDOVER);
+    let all: HashSet<_> = stage.due().await.into_iter().collect();
+    assert_eq!(all, sent.iter().copied().collect());
+    for (silent, hidden) in sent.iter().enumerate() {
+        cluster.nodes[silent].freeze();
+        let due = stage.store.due(9).await;
+        cluster.nodes[silent].thaw();
+        let due: Vec<_> = due.unwrap().into_iter().map(|(id, _)| id).collect();
+        assert_eq!(due.len(), 2, "{due:?}");
+        assert!(!due.contains(hidden));
     }
 }

@@ -3,10 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{RedisServer, keys_of, stage_on};
-use crate::store::{
-    Answered, Error, Revoke, Rotated,
-    contract::{
-        ANN, BOB, OTP, SESSION, Stage, UNGUARDED, charge, login, parcel, session_id, start,
+use crate::{
+    domain::delivery::{HANDOVER, Turned},
+    store::{
+        Answered, Error, Revoke, Rotated,
+        contract::{
+            ANN, BOB, OTP, SESSION, Stage, UNGUARDED, charge, login, message, parcel, session_id,
+            start, taken,
+        },
     },
 };
 
@@ -82,6 +86,25 @@ async fn whoever_is_logged_in_goes_on_and_can_log_out() {
     // What those who come late read.
     let revoked = keys_of(&server, "}r");
     assert_eq!(server.cli(&["ZCARD", &revoked[0]]), "3");
+}
+
+#[tokio::test]
+async fn what_is_queued_is_sent_all_the_same() {
+    let server = Arc::new(RedisServer::start());
+    let stage = stage_on(&server).await;
+    let started = stage.queue(ANN, 1).await;
+    server.cli(&["CONFIG", "SET", "maxmemory", FULL]);
+    stage.clock.advance(HANDOVER);
+    assert_eq!(stage.due().await, [started.id]);
+    let sending = stage.claimed(&started, message(1)).await;
+    let sent = stage.deliver(&started, taken(&sending, None)).await;
+    assert!(matches!(sent, Turned::Changed(_)), "{sent:?}");
+    assert!(stage.due().await.is_empty());
+    for kind in ["}d", "}q"] {
+        let key = keys_of(&server, kind).remove(0);
+        let ttl: i64 = server.cli(&["PTTL", &key]).parse().unwrap();
+        assert!(ttl > 0, "{key} {ttl}");
+    }
 }
 
 #[track_caller]

@@ -36,13 +36,38 @@ pub enum Ahead {
     Limited { charge: usize, wait: Duration },
 }
 
-/// Asking, owing, the step itself, and giving back: each may take as much of the deadline.
-const ROUNDS: u32 = 4;
+/// Asking for an earlier request, asking, owing, the step itself, giving back, and asking once more: each may
+/// take as much of the deadline.
+const ROUNDS: u32 = 6;
 
 impl Redis {
     /// Three round trips, one after the other, if the send is guarded and two if it is not. There is
-    /// another one if the account's own limits are used up by others between them.
+    /// another one if the account's own limits are used up by others between them, and one before and perhaps
+    /// after all others if the request has a name: of two at once the second must not hear that it comes too often.
     pub async fn start_across(
+        &self,
+        send: &Send,
+        own: &Share,
+        others: &[Share],
+        debts: Vec<Debts>,
+    ) -> Result<Sending, Error> {
+        let Some(once) = &send.parcel.once else {
+            return self.start_asking(send, own, others, debts).await;
+        };
+        if let Some(earlier) = self.in_a_round(self.seen(once)).await? {
+            return Ok(earlier);
+        }
+        let sending = self.start_asking(send, own, others, debts).await?;
+        if let Sending::Limited { .. } | Sending::Suspected(_) = sending
+            && let Some(earlier) = self.in_a_round(self.seen(once)).await?
+        {
+            return Ok(earlier);
+        }
+        Ok(sending)
+    }
+
+    /// The send itself, with all servers that have a say.
+    async fn start_asking(
         &self,
         send: &Send,
         own: &Share,

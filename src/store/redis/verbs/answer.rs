@@ -54,6 +54,8 @@ impl Redis {
             names.code(account),
             names.sessions(account),
             names.revoked(group),
+            names.deliveries(group),
+            names.queue(group),
         ];
         keys.extend_from_slice(&debts.keys);
         let run = Run {

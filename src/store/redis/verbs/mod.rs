@@ -3,11 +3,13 @@
 mod across;
 mod answer;
 mod deliver;
+mod due;
 mod guard;
 mod list;
 mod ready;
 mod revoke;
 mod rotate;
+mod row;
 mod start;
 mod take;
 

@@ -5,11 +5,12 @@ use std::{mem, time::Duration};
 use super::{
     Reply, Run,
     guard::{Debts, byte, read_alarm},
+    row,
 };
 use crate::{
     domain::{
         account::AccountKey,
-        delivery::Parcel,
+        delivery::{Goes, HANDOVER, Once, Parcel},
         fraud::{Credit, Shown},
         otp::{self, ChallengeId, Nonce, Started},
         quota::Charge,
@@ -87,8 +88,13 @@ impl Redis {
             start,
             shown,
             policy,
-            parcel: _,
+            parcel,
         } = send;
+        let message = row::write_tail(parcel).map_err(|Nonsense| self.nonsense())?;
+        let pause = match parcel.goes {
+            Goes::Out => HANDOVER,
+            Goes::Nowhere => Duration::ZERO,
+        };
         let fixed = Packed::new()
             .span(policy.ttl)
             .span(policy.max_age)
@@ -97,15 +103,24 @@ impl Redis {
             .bytes(&start.client.0)
             .bytes(&start.nonce.0)
             .bytes(start.secret.as_bytes())
-            .bytes(&start.tag.0);
+            .bytes(&start.tag.0)
+            .span(pause);
         let known = start
             .known
             .iter()
             .fold(Packed::default(), |known, id| known.bytes(id.as_bytes()));
-        let mut keys = Vec::with_capacity(1 + own.windows.len() + debts.keys.len());
-        keys.push(self.shared.keys.code(*account));
+        let (names, group) = (&self.shared.keys, group_of(*account));
+        let mut keys = Vec::with_capacity(4 + own.windows.len() + debts.keys.len());
+        keys.push(names.code(*account));
+        keys.push(names.deliveries(group));
+        keys.push(names.queue(group));
         keys.extend_from_slice(&own.windows);
         keys.extend_from_slice(&debts.keys);
+        let mut request: &[u8] = &[];
+        if let Some(once) = &parcel.once {
+            keys.push(names.once(once.key));
+            request = &once.request;
+        }
         let run = Run {
             script: &scripts::START,
             group: own.group,
@@ -116,9 +131,30 @@ impl Redis {
                 own.quotas.as_ref(),
                 &debts.levels,
                 &[byte(*shown)],
+                &message,
+                request,
             ],
         };
         self.run(run, |reply| read(reply, own)).await
+    }
+
+    /// What came of an earlier request under the same name, if there was one.
+    pub async fn seen(&self, once: &Once) -> Result<Option<Sending>, Error> {
+        let [first, ..] = once.key.0;
+        let run = Run {
+            script: &scripts::SEEN,
+            group: Group::new(first),
+            keys: &[self.shared.keys.once(once.key)],
+            args: &[&once.request],
+        };
+        self.run(run, |mut reply| {
+            let earlier = match reply.word()?.as_slice() {
+                b"new" => None,
+                word => Some(read_earlier(word, &mut reply)?),
+            };
+            reply.end(earlier)
+        })
+        .await
     }
 
     /// Who judges which charge: the script on `group` as many as it can reach.
@@ -176,13 +212,7 @@ impl Share {
 fn read(mut reply: Reply, own: &Share) -> Result<Sending, Nonsense> {
     let sending = match reply.word()?.as_slice() {
         b"started" => {
-            let started = Started {
-                id: ChallengeId::new(reply.bytes()?),
-                nonce: Nonce(reply.bytes()?),
-                secret: SecretId::new(reply.bytes()?),
-                expires_at: reply.moment()?,
-                sent_at: reply.moment()?,
-            };
+            let started = read_started(&mut reply)?;
             match read_alarm(&mut reply)? {
                 None => Sending::Started(started),
                 Some(alarm) => Sending::Despite(started, alarm),
@@ -193,7 +223,26 @@ fn read(mut reply: Reply, own: &Share) -> Result<Sending, Nonsense> {
             let (charge, wait) = own.refusal(&mut reply)?;
             Sending::Limited { charge, wait }
         }
-        _ => return Err(Nonsense),
+        word => read_earlier(word, &mut reply)?,
     };
     reply.end(sending)
+}
+
+/// What came of an earlier request, as `once.lua` tells it.
+fn read_earlier(word: &[u8], reply: &mut Reply) -> Result<Sending, Nonsense> {
+    match word {
+        b"repeated" => read_started(reply).map(Sending::Repeated),
+        b"reused" => Ok(Sending::Reused),
+        _ => Err(Nonsense),
+    }
+}
+
+fn read_started(reply: &mut Reply) -> Result<Started, Nonsense> {
+    Ok(Started {
+        id: ChallengeId::new(reply.bytes()?),
+        nonce: Nonce(reply.bytes()?),
+        secret: SecretId::new(reply.bytes()?),
+        expires_at: reply.moment()?,
+        sent_at: reply.moment()?,
+    })
 }
