@@ -4,9 +4,10 @@
 //! secret, so that a new master secret renames nobody.
 
 use crate::{
-    auth::spec::SubjectKind,
+    auth::{request_key::RequestKey, spec::SubjectKind},
     domain::{
         account::AccountKey,
+        delivery::{Once, OnceKey},
         fraud::{Debtor, Level, MeterKey, Tail},
         otp::{ClientKey, Code, Tag},
         phone::Phone,
@@ -103,6 +104,33 @@ pub fn debtors(masters: &Masters, phone: &Phone, client: &Client) -> Vec<Debtor>
         }
     };
     Level::ALL.map(debtor).to_vec()
+}
+
+/// The name under which the store knows a request to send a code to `phone`, which is `account`'s, by the
+/// name that `client` has given to it: nobody else's is the same. `wish` is what else was asked for.
+pub fn once(
+    masters: &Masters,
+    phone: &Phone,
+    account: AccountKey,
+    client: &Client,
+    key: &RequestKey,
+    wish: &[&str],
+) -> Once {
+    let names = masters.pseudonyms();
+    let (phone, network) = (phone.as_e164(), client.network().to_string());
+    let name = [
+        b"request" as &[u8],
+        phone.as_bytes(),
+        network.as_bytes(),
+        key.as_str().as_bytes(),
+    ];
+    let mut asked = vec![b"wish" as &[u8]];
+    asked.extend(wish.iter().map(|part| part.as_bytes()));
+    Once {
+        key: OnceKey(first(&names.name(Named::Client, &name))),
+        request: first(&names.name(Named::Client, &asked)),
+    }
+    .beside(account)
 }
 
 fn place(level: Level, phone: &Phone, client: &Client) -> String {

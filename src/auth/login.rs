@@ -15,6 +15,7 @@ use crate::{
         cookie, form,
         page::{self, CodeForm, NumberForm, Scripts, WorkForm},
         refresh,
+        request_key::RequestKey,
         return_to::ReturnTo,
         send_otp::{self, Wish},
         verify_otp::{self, Attempt, MAX_DEVICE_INFO},
@@ -38,6 +39,8 @@ struct Visit<'a> {
     challenge: String,
     proof: Option<String>,
     captcha: Option<Token>,
+    /// The name of what the form asks for, which is the same however often it is sent.
+    key: Option<RequestKey>,
 }
 
 /// What went wrong: the refusal, and how it is put to a person.
@@ -86,6 +89,8 @@ pub async fn submit(desk: &Desk, call: &Call, mut fields: Fields) -> Reply {
     }
     visit.challenge = fields.optional("challenge_id").unwrap_or_default();
     visit.proof = fields.optional("proof").filter(|proof| !proof.is_empty());
+    let key = fields.optional("request_key");
+    visit.key = key.and_then(|text| text.parse().ok());
     visit.captcha = fields
         .optional("captcha")
         .and_then(|text| text.parse().ok());
@@ -116,6 +121,7 @@ impl<'a> Visit<'a> {
             challenge: String::new(),
             proof: None,
             captcha: None,
+            key: None,
         }
     }
 
@@ -123,6 +129,7 @@ impl<'a> Visit<'a> {
         let wish = Wish {
             proof: self.proof.take(),
             captcha: self.captcha.take(),
+            key: self.key.clone(),
             ..Wish::new(phone.clone(), self.desk.spec())
         };
         match send_otp::send(self.desk, self.call, &wish).await {
@@ -177,6 +184,7 @@ impl<'a> Visit<'a> {
             return_to: &self.return_to,
             number: &self.number,
             challenge: &self.challenge,
+            key: self.key.as_ref().map_or("", RequestKey::as_str),
             puzzle: member("puzzle").and_then(Value::as_str).unwrap_or_default(),
             bits: member("bits").and_then(Value::as_u64).unwrap_or_default(),
             captcha,
@@ -211,6 +219,7 @@ impl<'a> Visit<'a> {
             action: &self.action(),
             return_to: &self.return_to,
             number: &self.number,
+            key: &fresh_key(),
             country: &self.desk.spec().default_country.to_string(),
             trouble,
         }
@@ -224,6 +233,7 @@ impl<'a> Visit<'a> {
             number: phone.as_e164(),
             masked: &phone.masked(),
             challenge: &self.challenge,
+            key: &fresh_key(),
             digits: self.desk.spec().otp.length.digits(),
             trouble,
         }
@@ -239,6 +249,12 @@ impl<'a> Visit<'a> {
         let agent = self.call.header(&header::USER_AGENT).unwrap_or_default();
         agent.chars().take(MAX_DEVICE_INFO).collect()
     }
+}
+
+/// For a form that asks for one thing, however often it is sent. Without chance there is none, and no
+/// code either.
+fn fresh_key() -> String {
+    RequestKey::fresh().map_or_else(|_| String::new(), |key| key.as_str().to_owned())
 }
 
 impl From<Reject> for Trouble {

@@ -43,6 +43,7 @@ mod guard;
 mod page;
 mod pair;
 mod puzzle;
+mod request_key;
 mod return_to;
 
 use std::{

@@ -30,6 +30,8 @@ pub struct NumberForm<'a> {
     pub return_to: &'a ReturnTo,
     /// What was typed before.
     pub number: &'a str,
+    /// What the request for a code is called.
+    pub key: &'a str,
     /// The calling code of a number without one, such as `+1`.
     pub country: &'a str,
     /// What was wrong with it.
@@ -49,6 +51,8 @@ pub struct CodeForm<'a> {
     pub masked: &'a str,
     /// The challenge, when there is one.
     pub challenge: &'a str,
+    /// What the request to send the code again is called.
+    pub key: &'a str,
     /// Digits of a code.
     pub digits: u8,
     /// What was wrong before.
@@ -92,6 +96,7 @@ impl NumberForm<'_> {
                 (alert(self.trouble))
                 form method="post" action=(self.action) {
                     input type="hidden" name="return_to" value=(self.return_to.as_str());
+                    input type="hidden" name="request_key" value=(self.key);
                     label for="number" { "Mobile number" }
                     input id="number" name="mobile_number" type="tel" inputmode="tel"
                         autocomplete="tel" required autofocus maxlength="40"
@@ -129,6 +134,7 @@ impl CodeForm<'_> {
                 }
                 form method="post" action=(self.action) {
                     (self.hidden())
+                    input type="hidden" name="request_key" value=(self.key);
                     button.quiet type="submit" name="step" value="send" { "Send again" }
                 }
                 p { a href=(other) { "Use another number" } }

@@ -15,16 +15,19 @@ use crate::{
         captcha::Token,
         chance, derive,
         guard::{self, Proven},
+        request_key::RequestKey,
         spec::Spec,
         wire::{self, Fields, Reply, Wrong},
     },
     domain::{
-        delivery::{Goes, Parcel},
+        account::AccountKey,
+        delivery::{Goes, Once, Parcel},
         otp::{self, ChallengeId, Code, Nonce},
         phone::{CallingCode, Phone},
     },
     observe::{audit::Event, metrics::Send},
     reject::{self, Reject},
+    secret::Masters,
     sms::{
         Channel, Message, MessageId,
         wording::{Hints, Locale},
@@ -54,11 +57,17 @@ pub struct Wish {
     pub proof: Option<String>,
     /// What a captcha gave for being solved.
     pub captcha: Option<Token>,
+    /// By what the same wish is known when it comes once more.
+    pub key: Option<RequestKey>,
 }
 
 /// Answers a request for a code.
 pub async fn answer(desk: &Desk, call: &Call, fields: Fields) -> Result<Reply, Reject> {
-    let wish = read(fields, desk.spec())?;
+    let key = RequestKey::of(call)?;
+    let wish = Wish {
+        key,
+        ..read(fields, desk.spec())?
+    };
     let sent = send(desk, call, &wish).await?;
     wire::json(
         StatusCode::OK,
@@ -93,6 +102,7 @@ impl Wish {
             locale: None,
             proof: None,
             captcha: None,
+            key: None,
         }
     }
 }
@@ -112,7 +122,10 @@ pub async fn send(desk: &Desk, call: &Call, wish: &Wish) -> Result<Sent, Reject>
     let permit = desk.parts.outbox.reserve().inspect_err(|_| {
         desk.parts.metrics.otp_send(Send::Overloaded);
     })?;
-    let started = start(desk, call, wish, proven).await?;
+    let started = match start(desk, call, wish, proven).await? {
+        Begun::Now(started) => started,
+        Begun::Before(started) => return Ok(repeated(desk, call, phone, &started)),
+    };
     let code = code_of(desk, &started)?;
     let sent = Sent {
         challenge: started.id,
@@ -127,6 +140,18 @@ pub async fn send(desk: &Desk, call: &Call, wish: &Wish) -> Result<Sent, Reject>
         desk.parts.metrics.otp_send(Send::Sent);
     }
     Ok(sent)
+}
+
+/// What a wish that came before, under the same name, is answered with once more.
+fn repeated(desk: &Desk, call: &Call, phone: &Phone, started: &otp::Started) -> Sent {
+    call.audit(Event::OtpRepeated, Some(phone), None);
+    desk.parts.metrics.otp_send(Send::Repeated);
+    let whole = started.expires_at.since(started.sent_at);
+    Sent {
+        challenge: started.id,
+        // Never more than was said at first, whatever our clock thinks.
+        expires_in: started.expires_at.since(call.now).min(whole),
+    }
 }
 
 /// Refuses numbers that receive no messages, or cost whoever writes to them.
@@ -156,6 +181,7 @@ fn read(mut fields: Fields, spec: &Spec) -> Result<Wish, Wrong> {
         locale,
         proof,
         captcha,
+        key: None,
     }))
 }
 
@@ -171,42 +197,46 @@ fn channel(fields: &mut Fields, spec: &Spec) -> Option<Channel> {
     known.copied()
 }
 
+/// A challenge that stands.
+enum Begun {
+    /// Its code is to be sent.
+    Now(otp::Started),
+    /// It was: the same request had come already.
+    Before(otp::Started),
+}
+
 /// All limits admit it and the challenge stands, or nothing happened. Where work is demanded and a
 /// captcha was solved instead, it is tried once more with that.
-async fn start(
-    desk: &Desk,
-    call: &Call,
-    wish: &Wish,
-    mut proven: Proven,
-) -> Result<otp::Started, Reject> {
+async fn start(desk: &Desk, call: &Call, wish: &Wish, mut proven: Proven) -> Result<Begun, Reject> {
     let phone = &wish.phone;
-    let mut sending = step(desk, call, phone, proven).await?;
+    let mut sending = step(desk, call, wish, proven).await?;
     if let Sending::Suspected(alarm) = sending
         && let Some(solved) = guard::solved(desk, call, wish, alarm).await
     {
         proven = solved;
         if proven.is_captcha() {
-            sending = step(desk, call, phone, proven).await?;
+            sending = step(desk, call, wish, proven).await?;
         }
     }
     match sending {
-        Sending::Started(started) => Ok(started),
+        Sending::Started(started) => Ok(Begun::Now(started)),
         Sending::Despite(started, alarm) => {
             guard::note(desk, call, phone, alarm, proven);
-            Ok(started)
+            Ok(Begun::Now(started))
         }
         Sending::Limited { charge, wait } => Err(limited(desk, call, phone, charge, wait)),
         Sending::Suspected(alarm) => Err(guard::refuse(desk, call, phone, alarm, proven)),
-        Sending::Repeated(_) | Sending::Reused => Err(Reject::new(
-            reject::Code::Internal,
-            "A request without a name was taken for another one.",
+        Sending::Repeated(started) => Ok(Begun::Before(started)),
+        Sending::Reused => Err(Reject::new(
+            reject::Code::IdempotencyKeyReused,
+            "Another code was asked for with this Idempotency-Key; use a new one for each.",
         )),
     }
 }
 
 /// The one step in the store.
-async fn step(desk: &Desk, call: &Call, phone: &Phone, proven: Proven) -> Result<Sending, Reject> {
-    let (spec, masters) = (desk.spec(), &desk.parts.masters);
+async fn step(desk: &Desk, call: &Call, wish: &Wish, proven: Proven) -> Result<Sending, Reject> {
+    let (spec, masters, phone) = (desk.spec(), &desk.parts.masters, &wish.phone);
     let current = masters.current();
     let nonce = Nonce(chance::bytes()?);
     let drawn = Code::derive(current, nonce, spec.otp.length).ok_or_else(underivable)?;
@@ -229,10 +259,20 @@ async fn step(desk: &Desk, call: &Call, phone: &Phone, proven: Proven) -> Result
         message: MessageId::new(chance::bytes()?),
         sealed: Vec::new(),
         goes: Goes::Nowhere,
-        once: None,
+        once: once(masters, call, account, wish),
     };
     let sending = store.start_challenge(account, start, charges, credit, spec.otp, parcel);
     Ok(sending.await?)
+}
+
+/// By what the store knows the wish when it comes once more. Proofs are no part of it: they are shown
+/// for the same wish.
+fn once(masters: &Masters, call: &Call, account: AccountKey, wish: &Wish) -> Option<Once> {
+    let locale = wish.locale.as_ref().map_or("", Locale::as_str);
+    let what = [wish.channel.as_str(), locale];
+    let key = wish.key.as_ref()?;
+    let (phone, client) = (&wish.phone, &call.client);
+    Some(derive::once(masters, phone, account, client, key, &what))
 }
 
 /// The code of a challenge, which may be an earlier one that is sent once more.

@@ -15,7 +15,7 @@ const DAY: Duration = Duration::from_hours(24);
 pub fn route_cors(route: &Section<'_>) -> Result<Option<Arc<Cors>>, Reported> {
     let section = route.section("cors");
     let cookies = section.read("credentials", "false");
-    let cors = read(&section, cookies)?;
+    let cors = read(&section, cookies, r#"["Authorization", "Content-Type"]"#)?;
     match &cors {
         Some(cors) if cors.origins == Origins::Any && cors.cookies == Cookies::Count => {
             let what = "with the origin \"*\" every page could act as whoever looks at it";
@@ -28,17 +28,18 @@ pub fn route_cors(route: &Section<'_>) -> Result<Option<Arc<Cors>>, Reported> {
 
 /// `cors` of `[auth]`. Its cookies are for pages of this origin: pages of others log in for tokens.
 pub fn own_cors(auth: &Section<'_>) -> Result<Option<Arc<Cors>>, Reported> {
-    read(&auth.section("cors"), Ok(Cookies::Kept))
+    let headers = r#"["Authorization", "Content-Type", "Idempotency-Key"]"#;
+    read(&auth.section("cors"), Ok(Cookies::Kept), headers)
 }
 
 fn read(
     section: &Section<'_>,
     cookies: Result<Cookies, Reported>,
+    usual_headers: &'static str,
 ) -> Result<Option<Arc<Cors>>, Reported> {
     let origins: Result<Vec<Wanted>, _> = section.read("origins", "[]");
     let methods: Result<Vec<Method>, _> = section.read("methods", "[]");
-    let headers: Result<Vec<HeaderName>, _> =
-        section.read("headers", r#"["Authorization", "Content-Type"]"#);
+    let headers: Result<Vec<HeaderName>, _> = section.read("headers", usual_headers);
     let expose: Result<Vec<HeaderName>, _> = section.read("expose", "[]");
     let max_age = section.read_within("max_age", r#""10m""#, Duration::ZERO..=DAY);
     let cors = Cors {

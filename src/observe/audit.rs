@@ -22,6 +22,8 @@ pub const TARGET: &str = "audit";
 pub enum Event {
     /// A code was handed to the provider.
     OtpSent,
+    /// A request for a code came once more, under the same name, and was answered as before.
+    OtpRepeated,
     /// A send was refused by the named limit.
     OtpLimited(&'static str),
     /// The conversion guard suspected a place that a send concerned, and this became of it.
@@ -60,6 +62,7 @@ impl Event {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::OtpSent => "otp.sent",
+            Self::OtpRepeated => "otp.repeated",
             Self::OtpLimited(_) => "otp.limited",
             Self::OtpSuspected(..) => "otp.suspected",
             Self::TestNumberUsed => "otp.test_number",
@@ -77,6 +80,7 @@ impl Event {
             Self::OtpLimited(policy) => Some(policy),
             Self::OtpSuspected(..)
             | Self::OtpSent
+            | Self::OtpRepeated
             | Self::TestNumberUsed
             | Self::TestNumberElsewhere
             | Self::OtpVerified
@@ -92,6 +96,7 @@ impl Event {
         match self {
             Self::OtpSuspected(alarm, verdict) => Some((alarm, verdict)),
             Self::OtpSent
+            | Self::OtpRepeated
             | Self::OtpLimited(_)
             | Self::TestNumberUsed
             | Self::TestNumberElsewhere
@@ -111,6 +116,7 @@ impl Event {
             | Self::TestNumberUsed
             | Self::TestNumberElsewhere => true,
             Self::OtpSent
+            | Self::OtpRepeated
             | Self::OtpLimited(_)
             | Self::OtpVerified
             | Self::OtpWrong

@@ -39,6 +39,8 @@ pub enum Send {
     Sent,
     /// Answered by a configured code, without a message.
     TestNumber,
+    /// Answered as before: the same request had come already.
+    Repeated,
     /// Refused by a limit.
     Limited,
     /// Refused by the guard.
@@ -223,6 +225,7 @@ impl Send {
         match self {
             Self::Sent => "sent",
             Self::TestNumber => "test_number",
+            Self::Repeated => "repeated",
             Self::Limited => "limited",
             Self::Suspected => "suspected",
             Self::Overloaded => "overloaded",

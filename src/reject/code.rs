@@ -11,6 +11,7 @@ pub enum Code {
     InvalidJson,
     InvalidRequestTarget,
     InvalidHandshake,
+    InvalidIdempotencyKey,
     InvalidOtp,
     InvalidGrant,
     MissingToken,
@@ -30,6 +31,7 @@ pub enum Code {
     UnsupportedMediaType,
     MisdirectedRequest,
     ValidationFailed,
+    IdempotencyKeyReused,
     UpgradeRequired,
     RateLimited,
     HeadersTooLarge,
@@ -43,12 +45,13 @@ pub enum Code {
 
 impl Code {
     /// Every code, for documentation and tests.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 35] = [
         Self::HttpsRequired,
         Self::MalformedRequest,
         Self::InvalidJson,
         Self::InvalidRequestTarget,
         Self::InvalidHandshake,
+        Self::InvalidIdempotencyKey,
         Self::InvalidOtp,
         Self::InvalidGrant,
         Self::MissingToken,
@@ -68,6 +71,7 @@ impl Code {
         Self::UnsupportedMediaType,
         Self::MisdirectedRequest,
         Self::ValidationFailed,
+        Self::IdempotencyKeyReused,
         Self::UpgradeRequired,
         Self::RateLimited,
         Self::HeadersTooLarge,
@@ -122,6 +126,12 @@ impl Code {
                 StatusCode::BAD_REQUEST,
                 "invalid_handshake",
                 "The request asks for a WebSocket in a wrong way",
+                BROKEN,
+            ),
+            Self::InvalidIdempotencyKey => (
+                StatusCode::BAD_REQUEST,
+                "invalid_idempotency_key",
+                "The Idempotency-Key is not acceptable",
                 BROKEN,
             ),
             Self::InvalidOtp => (
@@ -236,6 +246,12 @@ impl Code {
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "validation_failed",
                 "A field is not valid",
+                DENIED,
+            ),
+            Self::IdempotencyKeyReused => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency_key_reused",
+                "The Idempotency-Key belongs to another request",
                 DENIED,
             ),
             Self::UpgradeRequired => (

@@ -18,10 +18,12 @@ impl Code {
             | Self::InvalidJson
             | Self::InvalidRequestTarget
             | Self::InvalidHandshake
+            | Self::InvalidIdempotencyKey
             | Self::InvalidOtp
             | Self::InvalidGrant
             | Self::UnsupportedMediaType
-            | Self::ValidationFailed => INVALID_ARGUMENT,
+            | Self::ValidationFailed
+            | Self::IdempotencyKeyReused => INVALID_ARGUMENT,
             Self::RequestTimeout | Self::UpstreamTimeout => DEADLINE_EXCEEDED,
             Self::InsufficientScope
             | Self::CountryNotAllowed

@@ -10,6 +10,7 @@ fn number_page(number: &str, trouble: Option<&str>) -> String {
         action: "/api/auth/login",
         return_to: &ReturnTo::parse(Some("/orders?a=1&b=2"), &stage::spec()),
         number,
+        key: "",
         country: "+1",
         trouble,
     }
@@ -24,6 +25,7 @@ fn code_page(challenge: &str) -> String {
         number: "+16502530000",
         masked: "+1********00",
         challenge,
+        key: "",
         digits: 6,
         trouble: None,
     }
@@ -97,6 +99,7 @@ fn work_page(number: &str) -> String {
         return_to: &ReturnTo::parse(Some("/orders?a=1&b=2"), &stage::spec()),
         number,
         challenge: number,
+        key: number,
         puzzle: "16.1800000300.AAAAAAAAAAAAAAAAAAAAAA",
         bits: 16,
         captcha: None,

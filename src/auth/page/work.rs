@@ -25,6 +25,8 @@ pub struct WorkForm<'a> {
     pub number: &'a str,
     /// The challenge, when there is one.
     pub challenge: &'a str,
+    /// What the request for a code is called.
+    pub key: &'a str,
     /// What is to be solved.
     pub puzzle: &'a str,
     /// How hard it is.
@@ -92,6 +94,7 @@ impl WorkForm<'_> {
                     input type="hidden" name="return_to" value=(self.return_to.as_str());
                     input type="hidden" name="mobile_number" value=(self.number);
                     input type="hidden" name="challenge_id" value=(self.challenge);
+                    input type="hidden" name="request_key" value=(self.key);
                     input type="hidden" name="proof";
                     input type="hidden" name="captcha";
                     input type="hidden" name="step" value="send";

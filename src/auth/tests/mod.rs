@@ -13,4 +13,5 @@ mod limits;
 mod logout;
 mod outage;
 mod refusals;
+mod repeats;
 mod sessions;
