@@ -13,6 +13,8 @@ use crate::{
 pub enum Endpoint {
     SendOtp,
     VerifyOtp,
+    /// What stands in the place of the challenge's id comes along.
+    ShowChallenge(String),
     Refresh,
     Logout,
     Me,
@@ -63,7 +65,8 @@ impl Endpoint {
             Self::SubmitLogin => Accepts::Form,
             Self::Receipt(Teller::Twilio) => Accepts::Signed(Medium::Form),
             Self::Receipt(Teller::Webhook) => Accepts::Signed(Medium::Json),
-            Self::Me
+            Self::ShowChallenge(_)
+            | Self::Me
             | Self::Check
             | Self::ListSessions
             | Self::EndSession(_)
@@ -93,11 +96,15 @@ impl Place {
             "/.well-known/jwks.json" => Some(Self::read(Endpoint::Jwks)),
             "/.well-known/oauth-authorization-server" => Some(Self::read(Endpoint::Metadata)),
             other => {
-                let id = other.strip_prefix("/sessions/")?;
-                (!id.is_empty() && !id.contains('/')).then(|| Self {
-                    delete: Some(Endpoint::EndSession(id.to_owned())),
-                    ..Self::default()
-                })
+                let (folder, id) = other.rsplit_once('/').filter(|(_, id)| !id.is_empty())?;
+                match folder {
+                    "/challenges" => Some(Self::read(Endpoint::ShowChallenge(id.to_owned()))),
+                    "/sessions" => Some(Self {
+                        delete: Some(Endpoint::EndSession(id.to_owned())),
+                        ..Self::default()
+                    }),
+                    _ => None,
+                }
             }
         }
     }

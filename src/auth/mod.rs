@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `POST send-otp` | [`send_otp`] |
 //! | `POST verify-otp` | [`verify_otp`] |
+//! | `GET challenges/{id}` | [`challenges`] |
 //! | `POST refresh` | [`refresh`] |
 //! | `POST logout` | [`logout`] |
 //! | `GET sessions`, `DELETE sessions/{id}` | [`sessions`] |
@@ -23,6 +24,7 @@ mod endpoint;
 mod form;
 mod wire;
 
+mod challenges;
 mod check;
 mod login;
 mod logout;
@@ -222,6 +224,7 @@ impl Inner {
         match endpoint {
             Endpoint::SendOtp => send_otp::answer(desk, &call, fields).await,
             Endpoint::VerifyOtp => verify_otp::answer(desk, &call, fields).await,
+            Endpoint::ShowChallenge(id) => challenges::show(desk, &call, &id).await,
             Endpoint::Refresh => refresh::answer(desk, &call, fields).await,
             Endpoint::Logout => logout::answer(desk, &call, fields).await,
             Endpoint::Me => me::answer(desk, &call).await,

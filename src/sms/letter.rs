@@ -1,4 +1,4 @@
-//! What a message says about its receiver, sealed, so that a store can keep it and nobody who reads the store learns it; knows nothing of where it is kept.
+//! What a message says about its receiver and whoever asked for it, sealed, so that a store can keep it and nobody who reads the store learns it; knows nothing of where it is kept.
 //!
 //! Every letter has a key of its own, which follows from a master secret and the name of the
 //! message: so the nonce of AES-256-GCM may stand still, and a sealed letter opens for that message
@@ -8,11 +8,11 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKe
 
 use super::{Channel, MessageId, wording::Locale};
 use crate::{
-    domain::phone::Phone,
+    domain::{otp::ClientKey, phone::Phone},
     secret::{Master, Masters, Purpose, SecretId},
 };
 
-/// To whom, by which way and in which language.
+/// To whom, by which way and in which language, and who asked for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Letter {
     /// Whom to.
@@ -21,6 +21,8 @@ pub struct Letter {
     pub channel: Channel,
     /// In which language.
     pub locale: Locale,
+    /// Who asked: nobody else is told what has become of it.
+    pub asker: ClientKey,
 }
 
 /// Why a letter stays shut.
@@ -34,7 +36,7 @@ pub enum Unopened {
     Seal,
 }
 
-/// Characters of what is sealed: channel, number and language, of which none can be so long.
+/// Characters of what is sealed: channel, number, language and asker, which cannot be so long.
 const LENGTH: usize = 64;
 
 impl Letter {
@@ -42,7 +44,9 @@ impl Letter {
     /// be had.
     pub fn seal(&self, master: &Master, message: MessageId) -> Option<Vec<u8>> {
         let (channel, to) = (self.channel.as_str(), self.to.as_e164());
-        let text = format!("{channel} {to} {}", self.locale.as_str());
+        let ClientKey(asker) = self.asker;
+        let asker = u64::from_be_bytes(asker);
+        let text = format!("{channel} {to} {} {asker:016x}", self.locale.as_str());
         let mut content = format!("{text:LENGTH$}").into_bytes();
         let seal = Seal::of(master, message)?;
         seal.key
@@ -90,12 +94,14 @@ impl Seal {
 fn read(text: &[u8]) -> Option<Letter> {
     let mut parts = str::from_utf8(text).ok()?.split_ascii_whitespace();
     let (channel, to, locale) = (parts.next()?, parts.next()?, parts.next()?);
+    let asker = u64::from_str_radix(parts.next()?, 16).ok()?;
     // It names its own country; the other one is asked for in vain.
     let country = "+1".parse().ok()?;
     Some(Letter {
         to: Phone::parse(to, country).ok()?,
         channel: channel.parse().ok()?,
         locale: locale.parse().ok()?,
+        asker: ClientKey(asker.to_be_bytes()),
     })
 }
 
@@ -118,6 +124,7 @@ mod tests {
             to: Phone::parse(to, "+1".parse().unwrap()).unwrap(),
             channel,
             locale: locale.parse().unwrap(),
+            asker: ClientKey([0xA5; 8]),
         }
     }
 
@@ -134,8 +141,12 @@ mod tests {
             select(numbers.to_vec()),
             select(channels),
             select(locales.to_vec()),
+            any::<[u8; 8]>(),
         )
-            .prop_map(|(to, channel, locale)| letter(to, channel, locale))
+            .prop_map(|(to, channel, locale, asker)| Letter {
+                asker: ClientKey(asker),
+                ..letter(to, channel, locale)
+            })
     }
 
     const ID: MessageId = MessageId::new([7; 16]);

@@ -20,6 +20,7 @@ mod login_page;
 mod logout;
 mod races;
 mod refresh;
+mod repeats;
 mod send_otp;
 mod sessions;
 mod verify_otp;
