@@ -49,7 +49,7 @@ use crate::{
         http::Shard,
         metrics::Metrics,
     },
-    proxy::{App, Content, Exchange, Terms, Tether, Tethers, Upgrade, Upstream},
+    proxy::{App, Content, Exchange, Terms, Tether, Tethers, Upgrade, Upstream, Way, answer},
     reject::{Broken, Code, Reject},
     store::revocations::{OnOutage, Revocations},
     token::Tokens,
@@ -254,36 +254,23 @@ impl Site {
         let tethers = self.tethers.clone();
         let limits = Rc::clone(&self.limits);
         let reserved = self.identity.reserved().clone();
-        service_fn(move |request: Request<Incoming>| {
+        let forward = service_fn(move |request: Request<Incoming>| {
             let caller = request.extensions().get::<Principal>();
             let tether = tethers.tie(caller.map(Principal::session));
-            let prepared = prepare(&upstreams, &limits, &reserved, tether, request);
-            async move {
-                Ok(match prepared {
-                    Ok(Prepared::Exchange(mut exchange)) => leave_to_us(exchange.run().await),
-                    // In a box: few requests are one, and none of the others shall have room for it.
-                    Ok(Prepared::Upgrade(upgrade)) => leave_to_us(Box::pin(upgrade.run()).await),
-                    Err(reject) => reject.into_response(),
-                })
-            }
-        })
+            answer(way(&upstreams, &limits, &reserved, tether, request))
+        });
+        forward.map_response(leave_to_us)
     }
 }
 
-/// A request that is ready to go to its app.
-enum Prepared {
-    Exchange(Exchange),
-    Upgrade(Upgrade),
-}
-
-/// The exchange that the request's route leads to.
-fn prepare(
+/// The way to the app that the request's route leads to.
+fn way(
     upstreams: &[Rc<Upstream>],
     limits: &Limits,
     reserved: &Reserved,
     tether: Tether,
     request: Request<Incoming>,
-) -> Result<Prepared, Reject> {
+) -> Result<Way, Reject> {
     let nowhere = || Reject::new(Code::NotFound, "No route leads here.");
     let Some(Destination::Route(route)) = request.extensions().get::<Destination>() else {
         return Err(nowhere());
@@ -298,9 +285,10 @@ fn prepare(
     let upstream = upstreams.get(route.upstream).ok_or_else(nowhere)?;
     let upstream = Rc::clone(upstream);
     match request.extensions().get::<Handshake>().cloned() {
-        None => Exchange::new(upstream, request, terms, reserved, tether).map(Prepared::Exchange),
-        Some(handshake) => Upgrade::new(upstream, request, handshake, terms, reserved, tether)
-            .map(Prepared::Upgrade),
+        None => Exchange::new(upstream, request, terms, reserved, tether).map(Way::Exchange),
+        Some(handshake) => {
+            Upgrade::new(upstream, request, handshake, terms, reserved, tether).map(Way::Upgrade)
+        }
     }
 }
 

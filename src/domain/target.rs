@@ -213,11 +213,12 @@ pub fn canonical_host(authority: &str) -> Option<Cow<'_, str>> {
         let port_at = authority.find(':').unwrap_or(authority.len());
         let (host, port) = authority.split_at(port_at);
         let host = host.strip_suffix('.').unwrap_or(host);
-        let is_label = |label: &str| {
-            let of_names = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
-            !label.is_empty() && label.bytes().all(of_names)
+        let is_label = |label: &[u8]| {
+            let of_names = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+            !label.is_empty() && label.iter().all(of_names)
         };
-        if !host.split('.').all(is_label) || !is_port_suffix(port) {
+        let mut labels = host.as_bytes().split(|b| *b == b'.');
+        if !labels.all(is_label) || !is_port_suffix(port) {
             return None;
         }
         host

@@ -13,12 +13,7 @@ use crate::{
         destination::Destination,
         gate::{Credential, Principal},
     },
-    net::{
-        cookies,
-        fields::{Reserved, is_other_target},
-        hop_by_hop,
-        introduction::Names,
-    },
+    net::{cookies, fields::Reserved, hop_by_hop, introduction::Names},
 };
 
 /// Sets the identity headers of a request from its [`Principal`], and from nothing else.
@@ -82,17 +77,11 @@ impl IdentityLayer {
     /// and what looks like another header of the gateway's without being spelt like it (those spelt
     /// right were judged and set before).
     fn strip(&self, headers: &mut HeaderMap) {
-        let is_forged = |name: &HeaderName| {
-            let name = name.as_str();
-            let is_unusual = || {
-                name.bytes()
-                    .any(|b| !b.is_ascii_alphanumeric() && b != b'-')
-            };
-            self.reserved.is_identity(name)
-                || is_other_target(name)
-                || (is_unusual() && self.reserved.covers(name))
-        };
-        let forged: Vec<HeaderName> = headers.keys().filter(|n| is_forged(n)).cloned().collect();
+        let forged: Vec<HeaderName> = headers
+            .keys()
+            .filter(|name| self.reserved.is_forged(name.as_str()))
+            .cloned()
+            .collect();
         for name in forged {
             headers.remove(name);
         }

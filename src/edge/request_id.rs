@@ -79,9 +79,11 @@ impl Ids {
         let first = self.next.get();
         self.next.set(first.wrapping_add(IN_BLOCK));
         let mut block = String::with_capacity(4096);
+        let worker = format!("{:016x}", self.worker);
         for count in (0..IN_BLOCK).map(|n| first.wrapping_add(n)) {
+            block.push_str(&worker);
             // Writing to a string cannot fail.
-            let _: fmt::Result = write!(block, "{:016x}{count:016x}", self.worker);
+            let _: fmt::Result = write!(block, "{count:016x}");
         }
         Bytes::from_owner(block)
     }

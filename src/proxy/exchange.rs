@@ -76,19 +76,25 @@ impl Exchange {
     ///
     /// A request that finds its pooled connection closed is sent again on another one, but only
     /// when none of it had been sent: nothing is ever done twice.
-    pub async fn run(&mut self) -> Response<Body<Content>> {
-        let answer = match self.patience {
-            None => self.until_answered().await,
-            Some(patience) => {
-                let answered = Box::pin(timeout(patience, self.until_answered()));
-                answered.await.unwrap_or(Err(Error::Timeout))
-            }
-        };
-        answer.unwrap_or_else(|error| {
-            let upstream = self.upstream.name();
-            tracing::debug!(%upstream, %error, "no answer from the app");
-            Reject::from(error).into_response()
-        })
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "the future of an async fn would have room for the exchange twice"
+    )]
+    pub fn run(mut self) -> impl Future<Output = Response<Body<Content>>> {
+        async move {
+            let answer = match self.patience {
+                None => self.until_answered().await,
+                Some(patience) => {
+                    let answered = Box::pin(timeout(patience, self.until_answered()));
+                    answered.await.unwrap_or(Err(Error::Timeout))
+                }
+            };
+            answer.unwrap_or_else(|error| {
+                let upstream = self.upstream.name();
+                tracing::debug!(%upstream, %error, "no answer from the app");
+                Reject::from(error).into_response()
+            })
+        }
     }
 
     async fn until_answered(&mut self) -> Result<Response<Body<Content>>, Error> {
@@ -103,14 +109,17 @@ impl Exchange {
     async fn attempt(&mut self) -> Result<Option<Response<Body<Content>>>, Error> {
         let mut lease = self.upstream.lease(self.latest).await?;
         self.tether.hold(lease.alarm())?;
-        let Some(request) = self.request.take() else {
-            return Err(Error::Target);
+        let (sending, upload) = {
+            // Only here, so that the future has room for it once: inside of what sends it.
+            let Some(request) = self.request.take() else {
+                return Err(Error::Target);
+            };
+            let body = request.body();
+            body.sent_under(lease.alarm(), self.terms.response_timeout, self.latest);
+            let upload = body.watch();
+            (lease.send(request), upload)
         };
-        request
-            .body()
-            .sent_under(lease.alarm(), self.terms.response_timeout, self.latest);
-        let upload = request.body().watch();
-        let sent = lease.send(request).await;
+        let sent = sending.await;
         // Also when there is an answer: nothing of it has gone to the client yet.
         self.tether.check()?;
         match sent {

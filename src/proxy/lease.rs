@@ -8,6 +8,7 @@ use std::{
 
 use http::{Request, Response};
 use hyper::body::Incoming;
+use tokio_util::either::Either;
 
 use crate::{
     net::timer::Alarm,
@@ -78,13 +79,14 @@ impl Lease {
         }
     }
 
-    /// Sends a request and waits for the head of its answer.
-    pub async fn send(&mut self, request: Request<Upload>) -> Sent {
+    /// Sends a request; the head of its answer is what is given back to be waited for.
+    pub fn send(&mut self, request: Request<Upload>) -> impl Future<Output = Sent> {
         match &mut self.line {
             Line::Http1(connection) | Line::Alone { connection, .. } => {
-                connection.send(request).await
+                Either::Left(connection.send(request))
             }
-            Line::Http2(stream) => stream.send(request, &self.endpoint).await,
+            // In a box: it needs four times the room, which no other request shall have for it.
+            Line::Http2(stream) => Either::Right(Box::pin(stream.send(request, &self.endpoint))),
         }
     }
 

@@ -3,6 +3,7 @@
 mod exchange;
 mod upgrade;
 
+mod answering;
 mod content;
 mod download;
 mod socket;
@@ -17,6 +18,7 @@ mod upstream;
 
 mod error;
 
+pub use answering::{Way, answer};
 pub use content::Content;
 pub use exchange::Exchange;
 pub use tether::{Tether, Tethers};

@@ -25,9 +25,9 @@ use crate::{
     proxy::Terms,
 };
 
-/// A request's body. Most requests have none, and cost nothing here.
+/// A request's body. Most requests have none, and cost nothing here, not even the room.
 #[derive(Debug)]
-pub struct Upload(Option<Upstreaming>);
+pub struct Upload(Option<Box<Upstreaming>>);
 
 /// How far a request's body has come, for the one who waits for the answer.
 #[derive(Debug, Clone)]
@@ -102,7 +102,7 @@ impl Upload {
         if incoming.size_hint().lower() > terms.max_body {
             return Err(BadUpload::TooLarge);
         }
-        Ok(Self(Some(Upstreaming {
+        Ok(Self(Some(Box::new(Upstreaming {
             incoming,
             left: terms.max_body,
             patience: Patience::new(terms.pace),
@@ -116,7 +116,7 @@ impl Upload {
                 client_takes: Cell::new(false),
                 sending: Cell::new(None),
             }),
-        })))
+        }))))
     }
 
     /// No body at all.
