@@ -69,6 +69,20 @@ async fn of_many_requests_for_a_code_at_both_three_are_answered_with_one() {
 }
 
 #[tokio::test]
+async fn of_many_equal_requests_at_both_one_is_sent_and_all_are_answered_alike() {
+    let (_redis, both) = two_gateways().await;
+    let named = |gateway: &Stage| gateway.send_otp(PHONE).header("idempotency-key", "once");
+    let answers = at_once(&both, named).await;
+    let challenges: HashSet<String> = answers.iter().map(Answer::challenge).collect();
+    assert_eq!(challenges.len(), 1);
+    let mut sent = 0;
+    for gateway in &both {
+        sent += gateway.metric("otp_sends_total{result=\"sent\"}").await;
+    }
+    assert_eq!(sent, 1);
+}
+
+#[tokio::test]
 async fn many_refreshes_at_both_have_one_successor() {
     let (_redis, both) = two_gateways().await;
     let tokens = both[0].log_in(PHONE).await;
