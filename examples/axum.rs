@@ -21,9 +21,9 @@ use axum::{
     routing::get,
 };
 use otp_gateway::{
-    AuthService, AuthenticateLayer, Backend, Browsers, Client, Clock, Console, Gate, IdentityLayer,
-    IdentityNames, Keyring, Masters, Metrics, Outbox, Parts, Principal, Scheme, Secret, Sms, Store,
-    StoreSpec, Tokens, config::Loaded,
+    AuthService, AuthenticateLayer, Backend, Browsers, Client, Clock, Console, Courier,
+    CourierParts, Gate, IdentityLayer, IdentityNames, Keyring, Masters, Metrics, Parts, Principal,
+    Scheme, Secret, Sms, Store, StoreSpec, Tokens, config::Loaded,
 };
 use tower::{ServiceBuilder, ServiceExt};
 
@@ -62,15 +62,24 @@ pub async fn app(sms: Sms, secret: &Secret) -> Result<Router, Box<dyn Error>> {
         Browsers::default(),
         clock.clone(),
     );
-    let (outbox, sending) = Outbox::new(sms, 100, metrics.clone());
-    tokio::spawn(sending);
+    let parts = CourierParts {
+        sms,
+        store: store.clone(),
+        masters: Arc::clone(&masters),
+        wording: live.auth.wording.clone(),
+        length: live.auth.otp.length,
+        metrics: metrics.clone(),
+        clock: clock.clone(),
+    };
+    let (courier, rounds) = Courier::new(parts, 100);
+    tokio::spawn(rounds.run(std::future::pending()));
 
     let auth = ServiceExt::<Request>::map_response(
         AuthService::new(Parts {
             spec: live.auth,
             store,
             tokens,
-            outbox,
+            courier,
             masters,
             captcha: None,
             metrics,

@@ -16,7 +16,7 @@
 //! | 7 | [`app`] | from a configuration to a running gateway; the order of all layers |
 //! | 6 | [`config`] | the only room that knows TOML |
 //! | 5 | `edge`, `auth`, `proxy` | the Tower layers; the auth service; the way to the apps |
-//! | 4 | `limit`, `sms` | how many requests may come; who carries messages, and the queue in front |
+//! | 4 | `limit`, `sms` | how many requests may come; who carries messages, and the courier who sees to it |
 //! | 3 | `store`, `token`, `net` | one verb, one atomic step; JWTs and their keys; sockets and connections |
 //! | 2 | `observe` | log, metrics, audit |
 //! | 1 | `domain`, `reject` | the rules, pure; a refusal and its HTTP response |
@@ -64,11 +64,14 @@
 //! # Life of a code
 //!
 //! `auth` reads and checks, `domain::account` decides, `store` makes the decision atomic and durable,
-//! `sms` carries the message: `sms::wording` has written it in the language of whoever asked, and what a
-//! provider answers becomes one of the classes of `sms::error`, which say whether another one may try. What
-//! it tells later (`auth::receipts`, or the logs of SNS) is entered by `sms::receipt`, and a lost message
-//! goes the next way.
-//! A code is never stored: the store holds a random nonce, from which the
+//! `sms` carries the message. It lies in the store from the step that begins the challenge, with its
+//! receiver sealed (`sms::letter`), and what may become of it is one state machine (`domain::delivery`).
+//! `sms::courier` claims it, so that one of all gateways sends it: on the word of whoever stored it at
+//! once, and else when it is found on its rounds. `sms::wording` writes it in the language of whoever
+//! asked, `sms::route` says which ways lead to the number, `sms::breaker` whom to leave alone, and what
+//! a provider answers becomes one of the classes of `sms::error`, which say whether another one may try.
+//! What it tells later (`auth::receipts`, or the logs of SNS) is entered by `sms::receipt`, and a lost
+//! message goes the next way. A code is never stored: the store holds a random nonce, from which the
 //! code follows with a key derived from the master secret, and a keyed tag of the code, against which
 //! answers are compared. A phone number has one live code; every caller who asked for it has a
 //! challenge of its own on it, so that nobody's wrong answers burn somebody else's. A message is sent on
@@ -159,7 +162,11 @@ pub use crate::{
     },
     observe::metrics::Metrics,
     secret::{Master, Masters, Pseudonyms, Secret},
-    sms::{Sms, console::Console, outbox::Outbox},
+    sms::{
+        Sms,
+        console::Console,
+        courier::{Courier, Parts as CourierParts, Rounds},
+    },
     store::{
         Backend, Spec as StoreSpec, Store,
         revocations::{Freshness, OnOutage, Revocations},

@@ -32,7 +32,7 @@ use crate::{
     proxy::{self, Server, UpstreamSpec},
     sms::{
         Sms,
-        outbox::Outbox,
+        courier::{self, Courier},
         receipt::{Ledger, follow},
     },
     store::{
@@ -42,8 +42,8 @@ use crate::{
     token::Tokens,
 };
 
-/// Messages that may wait for their provider.
-const OUTBOX: usize = 1024;
+/// Messages that may wait for the courier.
+const WAITING: usize = 1024;
 
 /// Opens the store and the keys, starts what runs beside the workers, and gives what they are
 /// built from. `listeners` are bound already; `ended` is told by each worker that ends.
@@ -75,14 +75,23 @@ pub async fn assemble(
         .watched_by(keys.lookout().clone());
     let sms = Sms::open(&live.sms, console, &clock)?;
     let status = sms.status();
-    let (outbox, sending) = Outbox::new(sms, OUTBOX, metrics.clone());
+    let parts = courier::Parts {
+        sms,
+        store: store.clone(),
+        masters: Arc::clone(&masters),
+        wording: live.auth.wording.clone(),
+        length: live.auth.otp.length,
+        metrics: metrics.clone(),
+        clock: clock.clone(),
+    };
+    let (courier, rounds) = Courier::new(parts, WAITING);
     let captcha = live.auth.captcha.clone().map(Captcha::open).transpose();
     let auth = AuthService::new(Parts {
         spec: Arc::clone(&live.auth),
         captcha: captcha.map_err(Error::Captcha)?,
         store: store.clone(),
         tokens: tokens.clone(),
-        outbox,
+        courier: courier.clone(),
         masters: Arc::clone(&masters),
         metrics: metrics.clone(),
         clock: clock.clone(),
@@ -92,6 +101,7 @@ pub async fn assemble(
     if let Some(status) = status {
         let ledger = Ledger {
             store: store.clone(),
+            courier,
             metrics: metrics.clone(),
             clock: clock.clone(),
         };
@@ -148,12 +158,14 @@ pub async fn assemble(
         access_log,
         clock,
     };
+    let last_message = CancellationToken::new();
     let control = Control {
         stop,
         abort,
         drain,
         tasks,
-        outbox: tokio::spawn(sending),
+        courier: tokio::spawn(rounds.run(last_message.clone().cancelled_owned())),
+        last_message,
         access_log: log_writer,
         store,
         workers,

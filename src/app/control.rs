@@ -23,8 +23,10 @@ pub struct Control {
     pub drain: Duration,
     /// Parts that never end by themselves.
     pub tasks: JoinSet<()>,
-    /// Sends the messages.
-    pub outbox: JoinHandle<()>,
+    /// Carries messages.
+    pub courier: JoinHandle<()>,
+    /// Fires when nobody can hand it any more of them.
+    pub last_message: CancellationToken,
     /// Writes the access log, if there is one; ends with the last worker.
     pub access_log: Option<thread::JoinHandle<()>>,
     /// Closed when everything else has ended.
@@ -54,16 +56,17 @@ impl Control {
                 Ending::Died
             }
             Some(_) = self.tasks.join_next() => Ending::Died,
-            _ = &mut self.outbox => Ending::Died,
+            _ = &mut self.courier => Ending::Died,
         };
         self.stop.cancel();
         while left > 0 && self.ended.recv().await.is_some() {
             left -= 1;
         }
-        // With the workers every entrance of the outbox is gone; what is queued still goes out.
-        if !self.outbox.is_finished() {
-            let sent = timeout(self.drain, &mut self.outbox);
-            if !matches!(self.abort.run_until_cancelled(sent).await, Some(Ok(_))) {
+        // What was handed over is still carried; what is not by then lies in the store.
+        self.last_message.cancel();
+        if !self.courier.is_finished() {
+            let carried = timeout(self.drain, &mut self.courier);
+            if !matches!(self.abort.run_until_cancelled(carried).await, Some(Ok(_))) {
                 tracing::warn!("messages were left unsent");
             }
         }

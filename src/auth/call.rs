@@ -18,7 +18,7 @@ use crate::{
     },
     reject::{Code, Reject},
     secret::Masters,
-    sms::{outbox::Outbox, receipt::Ledger},
+    sms::{courier::Courier, receipt::Ledger},
     store::{
         Store,
         revocations::{Refusal, View},
@@ -38,8 +38,8 @@ pub struct Parts {
     pub store: Store,
     /// Issues and verifies tokens.
     pub tokens: Tokens,
-    /// Where messages are put.
-    pub outbox: Outbox,
+    /// Carries messages.
+    pub courier: Courier,
     /// From which codes, tags and names are derived.
     pub masters: Arc<Masters>,
     /// Whose captchas do instead of a proof of work, if anybody's.
@@ -79,6 +79,7 @@ impl Desk {
     pub fn ledger(&self) -> Ledger {
         Ledger {
             store: self.parts.store.clone(),
+            courier: self.parts.courier.clone(),
             metrics: self.parts.metrics.clone(),
             clock: self.parts.clock.clone(),
         }

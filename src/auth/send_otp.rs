@@ -1,8 +1,9 @@
 //! `POST send-otp`: a code is sent to a phone; knows nothing of what the code will be used for.
 //!
-//! Every number that may be written to takes the same way and the same time: the message is queued,
-//! not sent, and a test number differs only in that its place in the queue is given back. That it is
-//! one is told to nobody: whoever asks from elsewhere than its networks gets the same answer.
+//! Every number that may be written to takes the same way and the same time: the message is stored
+//! in the step that begins the challenge, and the courier told of it. A test number differs only in
+//! that its place with the courier is given back. That it is one is told to nobody: whoever asks
+//! from elsewhere than its networks gets the same answer.
 
 use std::time::Duration;
 
@@ -29,7 +30,8 @@ use crate::{
     reject::{self, Reject},
     secret::Masters,
     sms::{
-        Channel, Message, MessageId,
+        Channel, MessageId,
+        letter::Letter,
         wording::{Hints, Locale},
     },
     store::Sending,
@@ -118,28 +120,28 @@ pub async fn send(desk: &Desk, call: &Call, wish: &Wish) -> Result<Sent, Reject>
     }
     refuse_by_kind(spec, phone)?;
     let proven = guard::proven(desk, call, wish)?;
-    // First of all a place for the message: what is stored below can then always be sent.
-    let permit = desk.parts.outbox.reserve().inspect_err(|_| {
+    // First of all a place for the message: what is stored below is then carried at once.
+    let permit = desk.parts.courier.reserve().inspect_err(|_| {
         desk.parts.metrics.otp_send(Send::Overloaded);
     })?;
-    let started = match start(desk, call, wish, proven).await? {
+    let parcel = parcel(desk, call, wish)?;
+    let message = parcel.message;
+    let started = match start(desk, call, wish, parcel, proven).await? {
         Begun::Now(started) => started,
         Begun::Before(started) => return Ok(repeated(desk, call, phone, &started)),
-    };
-    let code = code_of(desk, &started)?;
-    let sent = Sent {
-        challenge: started.id,
-        expires_in: started.expires_at.since(started.sent_at),
     };
     if let Some(test) = spec.test_number(phone, call.now) {
         call.audit(test.event(call.client.ip), Some(phone), None);
         desk.parts.metrics.otp_send(Send::TestNumber);
     } else {
-        permit.send(message(desk, call, wish, code, &sent)?);
+        permit.hand_over(started.id, message);
         call.audit(Event::OtpSent, Some(phone), None);
         desk.parts.metrics.otp_send(Send::Sent);
     }
-    Ok(sent)
+    Ok(Sent {
+        challenge: started.id,
+        expires_in: started.expires_at.since(started.sent_at),
+    })
 }
 
 /// What a wish that came before, under the same name, is answered with once more.
@@ -207,15 +209,21 @@ enum Begun {
 
 /// All limits admit it and the challenge stands, or nothing happened. Where work is demanded and a
 /// captcha was solved instead, it is tried once more with that.
-async fn start(desk: &Desk, call: &Call, wish: &Wish, mut proven: Proven) -> Result<Begun, Reject> {
+async fn start(
+    desk: &Desk,
+    call: &Call,
+    wish: &Wish,
+    parcel: Parcel,
+    mut proven: Proven,
+) -> Result<Begun, Reject> {
     let phone = &wish.phone;
-    let mut sending = step(desk, call, wish, proven).await?;
+    let mut sending = step(desk, call, wish, parcel.clone(), proven).await?;
     if let Sending::Suspected(alarm) = sending
         && let Some(solved) = guard::solved(desk, call, wish, alarm).await
     {
         proven = solved;
         if proven.is_captcha() {
-            sending = step(desk, call, wish, proven).await?;
+            sending = step(desk, call, wish, parcel, proven).await?;
         }
     }
     match sending {
@@ -235,7 +243,13 @@ async fn start(desk: &Desk, call: &Call, wish: &Wish, mut proven: Proven) -> Res
 }
 
 /// The one step in the store.
-async fn step(desk: &Desk, call: &Call, wish: &Wish, proven: Proven) -> Result<Sending, Reject> {
+async fn step(
+    desk: &Desk,
+    call: &Call,
+    wish: &Wish,
+    parcel: Parcel,
+    proven: Proven,
+) -> Result<Sending, Reject> {
     let (spec, masters, phone) = (desk.spec(), &desk.parts.masters, &wish.phone);
     let current = masters.current();
     let nonce = Nonce(chance::bytes()?);
@@ -256,10 +270,8 @@ async fn step(desk: &Desk, call: &Call, wish: &Wish, proven: Proven) -> Result<S
     let store = &desk.parts.store;
     let credit = guard::credit(desk, call, phone, proven);
     let parcel = Parcel {
-        message: MessageId::new(chance::bytes()?),
-        sealed: Vec::new(),
-        goes: Goes::Nowhere,
         once: once(masters, call, account, wish),
+        ..parcel
     };
     let sending = store.start_challenge(account, start, charges, credit, spec.otp, parcel);
     Ok(sending.await?)
@@ -275,15 +287,6 @@ fn once(masters: &Masters, call: &Call, account: AccountKey, wish: &Wish) -> Opt
     Some(derive::once(masters, phone, account, client, key, &what))
 }
 
-/// The code of a challenge, which may be an earlier one that is sent once more.
-fn code_of(desk: &Desk, started: &otp::Started) -> Result<Code, Reject> {
-    desk.parts
-        .masters
-        .find(started.secret)
-        .and_then(|master| Code::derive(master, started.nonce, desk.spec().otp.length))
-        .ok_or_else(underivable)
-}
-
 fn limited(desk: &Desk, call: &Call, phone: &Phone, at: usize, wait: Duration) -> Reject {
     desk.parts.metrics.otp_send(Send::Limited);
     let Some(limit) = desk.spec().limits.get(at) else {
@@ -294,41 +297,36 @@ fn limited(desk: &Desk, call: &Call, phone: &Phone, at: usize, wait: Duration) -
     Reject::rate_limited(policy, quota.max.get(), quota.window, wait)
 }
 
-/// What is sent, in the language of whoever asks.
-fn message(
-    desk: &Desk,
-    call: &Call,
-    wish: &Wish,
-    code: Code,
-    sent: &Sent,
-) -> Result<Message, Reject> {
-    let valid_for = sent.expires_in;
-    let wording = &desk.spec().wording;
-    let chosen = wording.choose(Hints {
+/// What is to be sent and to whom, in the language of whoever asks.
+fn parcel(desk: &Desk, call: &Call, wish: &Wish) -> Result<Parcel, Reject> {
+    let (spec, phone) = (desk.spec(), &wish.phone);
+    let chosen = spec.wording.choose(Hints {
         locale: wish.locale.as_ref(),
         accept_language: call.header(&header::ACCEPT_LANGUAGE),
-        country: wish.phone.calling_code(),
+        country: phone.calling_code(),
     });
-    let chosen = chosen.ok_or_else(|| {
-        Reject::new(
-            reject::Code::Internal,
-            "There is no text to send a code in.",
-        )
-    })?;
-    Ok(Message {
-        id: MessageId::new(chance::bytes()?),
-        challenge: sent.challenge,
-        to: wish.phone.clone(),
+    let impossible = |what: &'static str| Reject::new(reject::Code::Internal, what);
+    let chosen = chosen.ok_or_else(|| impossible("There is no text to send a code in."))?;
+    let letter = Letter {
+        to: phone.clone(),
         channel: wish.channel,
         locale: chosen.locale.clone(),
-        text: wording.write(chosen, wish.channel, &code, valid_for),
-        code,
-        valid_for,
+        asker: derive::client_key(&desk.parts.masters, &call.client),
+    };
+    let message = MessageId::new(chance::bytes()?);
+    let sealed = letter.seal(desk.parts.masters.current(), message);
+    Ok(Parcel {
+        message,
+        sealed: sealed.ok_or_else(|| impossible("The message cannot be sealed."))?,
+        goes: match spec.test_number(phone, call.now) {
+            Some(_) => Goes::Nowhere,
+            None => Goes::Out,
+        },
+        once: None,
     })
 }
 
-/// The store sends no code again whose secret we do not know, so only luck beyond words or another
-/// program's record leads here.
+/// Only luck beyond words leads here.
 fn underivable() -> Reject {
     tracing::error!("the code of a challenge cannot be derived");
     Reject::new(reject::Code::Internal, "The code cannot be made.")

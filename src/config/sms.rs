@@ -28,6 +28,9 @@ pub use self::receipts::{advice, home};
 
 const SECOND: Duration = Duration::from_secs(1);
 
+/// No receipt can be waited for less: each second less makes messages that arrive twice more likely.
+const SHORTEST_SILENCE: Duration = Duration::from_secs(5);
+
 /// What `[sms]` says of those who carry messages.
 #[derive(Debug, Clone)]
 pub struct Sms {
@@ -36,6 +39,9 @@ pub struct Sms {
     /// What clients may ask for; never empty, the first is for those who ask for nothing.
     pub channels: Vec<Channel>,
 }
+
+/// How long it is waited for a word of what became of a message, if it is.
+struct Silence(Option<Duration>);
 
 /// Whether a provider is to be used: of one that is not, nothing has to be said.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -54,6 +60,7 @@ pub fn sms(section: &Section<'_>, home: Option<&str>) -> Result<Sms, Reported> {
     let authorities: Result<Option<Authorities>, _> = section.read("ca", r#""""#);
     let max_in_flight = section.read_within("max_in_flight", "32", 1..=1000);
     let breaker = breaker(section);
+    let silence: Result<Silence, _> = section.read("fallback_after", r#""off""#);
     let wanted = |name| match &routing {
         Ok(routing) if is_asked(routing, name) => Wanted::Yes,
         Ok(_) | Err(Reported) => Wanted::No,
@@ -75,12 +82,14 @@ pub fn sms(section: &Section<'_>, home: Option<&str>) -> Result<Sms, Reported> {
         let is_new = |spec: &ProviderSpec| providers.iter().all(|it| it.name() != spec.name());
         providers.extend(spec.filter(is_new));
     }
+    let Silence(silence) = silence?;
     order::all_carried(section, &providers, &routing, &channels)?;
     Ok(Sms {
         spec: sms::Spec {
             providers,
             routing,
             breaker: breaker?,
+            silence,
             line: Line {
                 connect_timeout: connect_timeout?,
                 timeout: timeout?,
@@ -140,6 +149,21 @@ impl Text for Name {
             "sns" => Some(Self::Sns),
             "webhook" => Some(Self::Webhook),
             _ => None,
+        }
+    }
+}
+
+impl Value for Silence {
+    fn read(item: &Item<'_>) -> Result<Self, Reported> {
+        const EXPECTED: &str = "\"off\", or a span of time such as \"45s\"";
+        let text = item.text(EXPECTED)?;
+        if text == "off" {
+            return Ok(Self(None));
+        }
+        match <Duration as Text>::parse(text) {
+            Some(span) if span >= SHORTEST_SILENCE => Ok(Self(Some(span))),
+            Some(_) => Err(item.refuse("nobody hears of a message within \"5s\"", None)),
+            None => Err(item.refuse(format!("expected {EXPECTED}, found {text:?}"), None)),
         }
     }
 }

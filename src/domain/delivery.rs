@@ -23,8 +23,9 @@ use crate::{
     secret::SecretId,
 };
 
-/// How long whoever has stored a message may take to claim it, before everybody else may.
-pub const HANDOVER: Duration = Duration::from_secs(2);
+/// How long whoever has stored a message may take to claim it, before everybody else may. A machine
+/// that is only slow keeps its messages.
+pub const HANDOVER: Duration = Duration::from_secs(5);
 
 /// How long after the death of a code it is still heard what became of its message.
 pub const AFTERMATH: Duration = Duration::from_mins(15);

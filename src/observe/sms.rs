@@ -14,6 +14,20 @@ pub struct SmsMetrics {
     attempts: Family<AttemptLabels, Counter>,
     durations: Durations,
     left_alone: Family<ProviderLabel, Gauge>,
+    outcomes: Family<OutcomeLabel, Counter>,
+}
+
+/// What came of carrying a message along its ways.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// A provider took it.
+    Taken,
+    /// It may have been sent.
+    Unsure,
+    /// Nobody took it, and it is tried again.
+    Again,
+    /// It will not be sent.
+    Failed,
 }
 
 /// Whether messages go to a provider.
@@ -34,6 +48,11 @@ struct AttemptLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ProviderLabel {
     provider: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OutcomeLabel {
+    outcome: &'static str,
 }
 
 /// How long providers take, with its buckets.
@@ -66,6 +85,12 @@ impl SmsMetrics {
             .set(figure);
     }
 
+    /// Counts what came of a message.
+    pub fn outcome(&self, outcome: Outcome) {
+        let outcome = outcome.as_str();
+        self.outcomes.get_or_create(&OutcomeLabel { outcome }).inc();
+    }
+
     /// Shows them in `registry`.
     pub(super) fn register(&self, registry: &mut Registry) {
         registry.register(
@@ -84,6 +109,11 @@ impl SmsMetrics {
             "Whether a provider is left alone for a while: 1 or 0",
             self.left_alone.clone(),
         );
+        registry.register(
+            "sms_outcomes",
+            "What came of carrying messages along all their ways",
+            self.outcomes.clone(),
+        );
     }
 }
 
@@ -93,6 +123,18 @@ impl Default for SmsMetrics {
             attempts: Family::default(),
             durations: Durations::new_with_constructor(|| Histogram::new(PROVIDER_BOUNDS)),
             left_alone: Family::default(),
+            outcomes: Family::default(),
+        }
+    }
+}
+
+impl Outcome {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Taken => "taken",
+            Self::Unsure => "unsure",
+            Self::Again => "again",
+            Self::Failed => "failed",
         }
     }
 }

@@ -35,6 +35,9 @@ struct Line {
 /// For how long a line may wait to be printed.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long a message takes at most: it waits for a place, and to be printed.
+pub const LONGEST: Duration = Duration::from_secs(10);
+
 /// Lines that wait inside; more of them wait outside.
 const WAITING: usize = 16;
 

@@ -1,4 +1,4 @@
-//! Text messages: what one is, who carries it, and the queue in front; knows nothing of why it is sent.
+//! Text messages: what one is, who carries it, and the courier who has it carried; knows nothing of why it is sent.
 //!
 //! | provider | file |
 //! |---|---|
@@ -31,12 +31,13 @@ pub mod http;
 pub mod letter;
 
 mod carry;
-pub mod outbox;
 mod tell;
+
+pub mod courier;
 
 pub mod wording;
 
-pub use carry::{Attempt, Watch};
+pub use carry::{Attempt, Fate, Watch};
 pub use draft::Draft;
 pub use message::{Channel, Message, MessageId};
 pub use provider::{Accepted, Name, Provider};
@@ -44,6 +45,7 @@ pub use provider::{Accepted, Name, Provider};
 use std::{
     io::Write,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use self::{
@@ -66,6 +68,8 @@ pub struct Spec {
     pub routing: Routing,
     /// When one of them is left alone for a while.
     pub breaker: Policy,
+    /// After how long without a word the next way is tried although one of them took a message.
+    pub silence: Option<Duration>,
     /// How those that are reached by HTTP are reached.
     pub line: Line,
     /// Messages that are handed over at the same time.
@@ -90,6 +94,7 @@ pub enum ProviderSpec {
 pub struct Sms {
     carriers: Vec<Carrier>,
     routing: Routing,
+    silence: Option<Duration>,
     max_in_flight: usize,
     clock: Clock,
 }
@@ -98,6 +103,8 @@ pub struct Sms {
 #[derive(Debug)]
 struct Carrier {
     provider: Provider,
+    /// How long it takes at most.
+    patience: Duration,
     breaker: Mutex<Breaker>,
 }
 
@@ -107,7 +114,7 @@ const ON_CONSOLE: usize = 8;
 /// What is borne of a console.
 const OF_CONSOLE: Policy = Policy {
     failures: u32::MAX,
-    pause: std::time::Duration::ZERO,
+    pause: Duration::ZERO,
 };
 
 impl Sms {
@@ -136,11 +143,14 @@ impl Sms {
                     Provider::Webhook(Webhook::new(spec.clone(), client()?, clock.clone()))
                 }
             };
-            carriers.push(Carrier::new(provider, spec.breaker));
+            // To send a message may need to fetch what it is signed with.
+            let patience = provider.patience().unwrap_or(spec.line.timeout * 2);
+            carriers.push(Carrier::new(provider, patience, spec.breaker));
         }
         Ok(Self {
             carriers,
             routing: spec.routing.clone(),
+            silence: spec.silence,
             max_in_flight: spec.max_in_flight.max(1),
             clock: clock.clone(),
         })
@@ -149,8 +159,13 @@ impl Sms {
     /// Nobody: messages are printed for the developer to read.
     pub fn console(console: Console) -> Self {
         Self {
-            carriers: vec![Carrier::new(Provider::Console(console), OF_CONSOLE)],
+            carriers: vec![Carrier::new(
+                Provider::Console(console),
+                console::LONGEST,
+                OF_CONSOLE,
+            )],
             routing: Routing::to(vec![Name::Console]),
+            silence: None,
             max_in_flight: ON_CONSOLE,
             clock: Clock::System,
         }
@@ -184,6 +199,21 @@ impl Sms {
         })
     }
 
+    /// How long it takes at most until all ways of a message are gone.
+    pub fn longest(&self) -> Duration {
+        let takes = |name: &Name| self.carrier(*name).map(|carrier| carrier.patience);
+        let of_order = |names: &[Name]| names.iter().filter_map(takes).sum::<Duration>();
+        let orders = self.routing.orders().map(|(_, names)| of_order(names));
+        let channels = self.routing.fallback.len().saturating_add(1);
+        let channels = u32::try_from(channels).unwrap_or(u32::MAX);
+        orders.max().unwrap_or_default().saturating_mul(channels)
+    }
+
+    /// After how long without a word the next way is tried although somebody took a message.
+    pub const fn silence(&self) -> Option<Duration> {
+        self.silence
+    }
+
     /// Messages that may be handed over at the same time.
     pub const fn max_in_flight(&self) -> usize {
         self.max_in_flight
@@ -196,9 +226,10 @@ impl Sms {
 }
 
 impl Carrier {
-    const fn new(provider: Provider, policy: Policy) -> Self {
+    const fn new(provider: Provider, patience: Duration, policy: Policy) -> Self {
         Self {
             provider,
+            patience,
             breaker: Mutex::new(Breaker::new(policy)),
         }
     }

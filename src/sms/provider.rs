@@ -1,12 +1,12 @@
 //! The providers as one: what each must be able to do; knows nothing of their order.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use http::StatusCode;
 
 use super::{
     Channel, Message,
-    console::Console,
+    console::{self, Console},
     error::{Cause, Class, Error},
     sns::Sns,
     twilio::Twilio,
@@ -58,6 +58,14 @@ impl Provider {
             Self::Twilio(_) => Name::Twilio,
             Self::Sns(_) => Name::Sns,
             Self::Webhook(_) => Name::Webhook,
+        }
+    }
+
+    /// How long it takes at most, if that does not follow from how it is reached.
+    pub const fn patience(&self) -> Option<Duration> {
+        match self {
+            Self::Console(_) => Some(console::LONGEST),
+            Self::Twilio(_) | Self::Sns(_) | Self::Webhook(_) => None,
         }
     }
 

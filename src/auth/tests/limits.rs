@@ -106,13 +106,13 @@ async fn the_limits_of_a_country_are_its_own() {
 }
 
 #[tokio::test]
-async fn a_full_outbox_is_told_before_anything_is_counted_or_stored() {
+async fn a_full_house_is_told_before_anything_is_counted_or_stored() {
     let spec = Spec {
         limits: vec![limit(1, Duration::from_hours(1), Per::Phone)],
         ..stage::spec()
     };
     let stage = Stage::with(spec, 1).await;
-    let held = stage.outbox.reserve().unwrap();
+    let held = stage.courier.reserve().unwrap();
     let answer = stage.send(NUMBER).await;
     assert_eq!(answer.refusal(), (503, "overloaded".to_owned()));
     assert_eq!(answer.headers["retry-after"], "1");

@@ -1,5 +1,6 @@
 //! The auth service from outside: what goes in and what comes out of its endpoints.
 
+mod paper;
 pub mod stage;
 
 mod audit;

@@ -1,11 +1,6 @@
-//! The auth service over a store in memory, with a clock that stands still and an outbox on paper.
+//! The auth service over a store in memory, with a clock that stands still and a courier who writes messages on paper.
 
-use std::{
-    io::{self, Write},
-    num::NonZeroU32,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -15,6 +10,7 @@ use serde_json::{Map, Value, json};
 use tokio::task::JoinHandle;
 use tower::ServiceExt;
 
+use super::paper::{Paper, kit};
 use crate::{
     auth::{
         AuthService, Countries, Guard, Mode, Parts, Reply, Spec, SubjectKind, TestNumber,
@@ -35,9 +31,8 @@ use crate::{
     observe::metrics::Metrics,
     secret::{Master, Masters, Pseudonyms, Secret},
     sms::{
-        Channel, Sms,
-        console::Console,
-        outbox::Outbox,
+        Channel,
+        courier::Courier,
         receipt::Tellers,
         wording::{LastLine, Locale, Own, Template, Wording},
     },
@@ -56,15 +51,11 @@ pub struct Stage {
     pub parts: Parts,
     pub clock: Clock,
     pub store: Store,
-    pub outbox: Outbox,
+    pub courier: Courier,
     paper: Paper,
-    /// Sends the messages, until nobody can queue one any more.
-    sending: JoinHandle<()>,
+    /// Carries the messages.
+    carrying: JoinHandle<()>,
 }
-
-/// What the console provider wrote.
-#[derive(Clone, Default)]
-pub struct Paper(Arc<Mutex<Vec<u8>>>);
 
 /// An answer, read to its end.
 #[derive(Debug)]
@@ -196,15 +187,15 @@ impl Stage {
         };
         let tokens = Tokens::new(tokens, &masters, Arc::new(ArcSwap::from_pointee(keyring)));
         let (paper, metrics) = (Paper::default(), Metrics::new());
-        let console = Sms::console(Console::new(Box::new(paper.clone())));
-        let (outbox, sending) = Outbox::new(console, waiting, metrics.clone());
+        let kit = kit(&spec, &store, &masters, &paper, &metrics, &clock);
+        let (courier, rounds) = Courier::new(kit, waiting);
         let captcha = spec.captcha.clone().map(Captcha::open);
         let parts = Parts {
             captcha: captcha.transpose().unwrap(),
             spec: Arc::new(spec),
             store: store.clone(),
             tokens,
-            outbox: outbox.clone(),
+            courier: courier.clone(),
             masters,
             metrics,
             clock: clock.clone(),
@@ -214,20 +205,39 @@ impl Stage {
             parts,
             clock,
             store,
-            outbox,
+            courier,
             paper,
-            sending: tokio::spawn(sending),
+            carrying: tokio::spawn(rounds.run(std::future::pending())),
         }
     }
 
     /// The same stage after a restart with other master secrets, the current one first.
     pub fn restart(&mut self, secrets: &[u8]) {
-        self.parts.masters = Arc::new(masters(secrets));
+        let masters = Arc::new(masters(secrets));
+        let Parts {
+            spec,
+            store,
+            metrics,
+            clock,
+            ..
+        } = &self.parts;
+        let kit = kit(spec, store, &masters, &self.paper, metrics, clock);
+        let (courier, rounds) = Courier::new(kit, 64);
+        self.courier = courier.clone();
+        self.carrying = tokio::spawn(rounds.run(std::future::pending()));
+        self.parts = Parts {
+            courier,
+            masters,
+            ..self.parts.clone()
+        };
         self.service = AuthService::new(self.parts.clone());
     }
 
+    /// The answer, once the message that may follow from it is written: a further one would else
+    /// take its place.
     pub async fn ask(&self, ask: Ask) -> Answer {
         let reply = self.service.clone().oneshot(ask.build()).await.unwrap();
+        self.messages().await;
         Answer::read(reply).await
     }
 
@@ -261,11 +271,12 @@ impl Stage {
         let queued = || self.metric("otp_sends_total{result=\"sent\"}");
         let accepted = "sms_messages_total{provider=\"console\",result=\"accepted\"}";
         while self.metric(accepted) < queued() {
-            assert!(!self.sending.is_finished());
+            assert!(!self.carrying.is_finished());
             tokio::task::yield_now().await;
         }
-        let text = String::from_utf8(self.paper.0.lock().unwrap().clone()).unwrap();
-        text.lines()
+        self.paper
+            .text()
+            .lines()
             .map(|line| {
                 let (number, rest) = line["SMS to ".len()..].split_once(':').unwrap();
                 let code = rest.split("code is ").nth(1).unwrap();
@@ -281,17 +292,6 @@ impl Stage {
         text.lines()
             .find_map(|line| line.strip_prefix(&format!("otp_gateway_{name} ")))
             .map_or(0, |count| count.parse().unwrap())
-    }
-}
-
-impl Write for Paper {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

@@ -127,7 +127,7 @@ fn a_channel_that_nobody_carries_is_refused() {
 #[test]
 fn a_route_has_an_order_of_its_own_and_providers_that_nobody_else_needs() {
     let text = format!(
-        "[sms]\nproviders = 'console'\nfallback = ['voice']\nbreaker_failures = 2\nbreaker_pause = '1m'\n\
+        "[sms]\nproviders = 'console'\nfallback = ['voice']\nfallback_after = '45s'\nbreaker_failures = 2\nbreaker_pause = '1m'\n\
          [[sms.routes]]\nprefix = ['+33', '+352']\nproviders = ['sns', 'console']\n\
          [[sms.routes]]\nprefix = '+3376'\nproviders = 'webhook'\n\
          [sms.sns]\nregion = 'eu-west-3'\n[sms.webhook]\nurl = 'https://a.example/b'\nsecret = '{KEY}'\n"
@@ -149,6 +149,7 @@ fn a_route_has_an_order_of_its_own_and_providers_that_nobody_else_needs() {
         ]
     );
     assert_eq!(sms.routing.fallback, [Channel::Voice]);
+    assert_eq!(sms.silence.map(|span| span.as_secs()), Some(45));
     assert_eq!((sms.breaker.failures, sms.breaker.pause.as_secs()), (2, 60));
 }
 
@@ -199,6 +200,14 @@ fn a_fallback_is_a_channel_that_somebody_carries() {
         "gateway.toml:1:26: sms.fallback[1]: expected \"sms\", \"whatsapp\" or \"voice\", found \"pigeon\"\n\
          gateway.toml:2:24: sms.breaker_failures: must be between 1 and 1000, is 0\n\
          gateway.toml:3:21: sms.breaker_pause: must be between \"10ms\" and \"10m\", is \"1h\"",
+    );
+    check(
+        "sms.fallback_after = '1s'\n",
+        "gateway.toml:1:22: sms.fallback_after: nobody hears of a message within \"5s\"",
+    );
+    check(
+        "sms.fallback_after = 'never'\n",
+        "gateway.toml:1:22: sms.fallback_after: expected \"off\", or a span of time such as \"45s\", found \"never\"",
     );
     check(
         "sms.fallback = ['voice', 'voice']\n",

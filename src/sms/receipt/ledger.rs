@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::{Outcome, Receipt};
+use super::{super::courier::Courier, Outcome, Receipt};
 use crate::{
     clock::Clock,
     domain::delivery::{Failure, State, Turn, Turned},
@@ -18,6 +18,8 @@ use crate::{
 pub struct Ledger {
     /// Where messages are remembered.
     pub store: Store,
+    /// Carries those that are to go another way.
+    pub courier: Courier,
     /// Where receipts are counted.
     pub metrics: Metrics,
     /// What time it is.
@@ -74,7 +76,7 @@ impl Ledger {
                 return Ok(Learnt::Nothing);
             };
             if !is_early(&turned, receipt) {
-                return Ok(self.learn(turned, outcome));
+                return Ok(self.learn(receipt, turned, outcome));
             }
             let pause = pauses.next().ok_or(NotNow::Early)?;
             sleep(Duration::from_millis(pause)).await;
@@ -82,10 +84,13 @@ impl Ledger {
     }
 
     /// What a turn has taught. A message that is to go another way goes at once.
-    fn learn(&self, turned: Turned, outcome: Outcome) -> Learnt {
+    fn learn(&self, receipt: &Receipt, turned: Turned, outcome: Outcome) -> Learnt {
         let Turned::Changed(delivery) = turned else {
             return Learnt::Nothing;
         };
+        if let State::Queued { .. } = delivery.state {
+            self.courier.hurry(receipt.challenge, receipt.message);
+        }
         // Time may have changed it, too: only what the receipt has led to was learnt from it.
         let state = &delivery.state;
         let is_lost = matches!(

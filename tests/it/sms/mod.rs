@@ -1,6 +1,8 @@
 //! Messages on their way to providers: what these are asked, what their answers lead to, and that nothing is sent twice.
 
 mod command;
+mod courier;
+mod crashes;
 mod failures;
 mod languages;
 mod providers;
@@ -26,7 +28,7 @@ const SID: &str = "SM0123456789abcdef0123456789abcdef";
 
 /// Settings of a gateway that sends by the account of Twilio at `address`, and by the console when
 /// that is certain not to have sent.
-fn twilio_at(address: SocketAddr) -> Vec<String> {
+pub fn twilio_at(address: SocketAddr) -> Vec<String> {
     [
         "sms.providers = [\"twilio\", \"console\"]",
         "sms.twilio.account_sid = \"AC0123456789abcdef0123456789abcdef\"",

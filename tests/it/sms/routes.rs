@@ -135,3 +135,32 @@ async fn refusals_that_are_about_the_number_keep_nobody_from_the_provider() {
     }
     assert_eq!(count(&stage, "twilio", "left_alone").await, 0);
 }
+
+#[tokio::test]
+async fn a_number_without_text_messages_is_called_where_that_is_wished() {
+    let carrier = Carrier::start(saying("400 Bad Request", "", "{\"code\": 21614}")).await;
+    let settings = by(
+        &carrier,
+        &[
+            "sms.providers = [\"twilio\", \"console\"]",
+            "sms.fallback = [\"voice\"]",
+            "sms.twilio.voice_from = \"+15550001112\"",
+        ],
+    );
+    let stage = stage(&settings).await;
+    send(&stage, PHONE).await;
+    // Nobody else is asked for a text message; then Twilio calls, and so does the next one.
+    let asked = carrier.asked(2).await;
+    let resource = |at: usize| {
+        asked[at]
+            .head
+            .split(' ')
+            .nth(1)
+            .unwrap_or_default()
+            .to_owned()
+    };
+    assert!(resource(0).ends_with("/messages.json"), "{asked:?}");
+    assert!(resource(1).ends_with("/calls.json"), "{asked:?}");
+    counted(&stage, "twilio", "invalid_number").await;
+    assert!(stage.inbox.messages_to(PHONE).is_empty());
+}

@@ -35,6 +35,7 @@ pub enum Manner {
 pub struct Carrier {
     /// Where it listens.
     pub address: SocketAddr,
+    manner: Arc<Mutex<Manner>>,
     requests: Arc<Mutex<Vec<Asked>>>,
     connections: Arc<AtomicUsize>,
     news: Arc<Notify>,
@@ -58,11 +59,12 @@ pub fn saying(status: &str, headers: &str, body: &str) -> Manner {
 }
 
 impl Carrier {
-    /// A provider that treats everybody like this.
+    /// A provider that treats everybody like this, until it is told otherwise.
     pub async fn start(manner: Manner) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let carrier = Self {
             address: listener.local_addr().expect("an address"),
+            manner: Arc::new(Mutex::new(manner)),
             requests: Arc::default(),
             connections: Arc::default(),
             news: Arc::default(),
@@ -71,10 +73,15 @@ impl Carrier {
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 serving.connections.fetch_add(1, Ordering::SeqCst);
-                tokio::spawn(serving.clone().serve(stream, manner.clone()));
+                tokio::spawn(serving.clone().serve(stream));
             }
         });
         carrier
+    }
+
+    /// From now on it treats everybody like this; who waits for an answer goes on waiting.
+    pub fn treat(&self, manner: Manner) {
+        *self.manner.lock().unwrap() = manner;
     }
 
     /// All requests so far.
@@ -105,9 +112,10 @@ impl Carrier {
         asked.unwrap_or_else(|_| panic!("only {:?}", self.requests()))
     }
 
-    async fn serve(self, mut stream: TcpStream, manner: Manner) {
+    async fn serve(self, mut stream: TcpStream) {
         let mut buffer = Vec::new();
         while let Some(asked) = read(&mut stream, &mut buffer).await {
+            let manner = self.manner.lock().unwrap().clone();
             self.requests.lock().unwrap().push(asked);
             self.news.notify_waiters();
             match &manner {

@@ -249,12 +249,17 @@ impl Stage {
         self.inbox.nth_code_for(SENTINEL, before + 1).await;
     }
 
-    /// Logs somebody in, the whole way.
-    pub async fn log_in(&self, phone: &str) -> Tokens {
+    /// Asks for a code and waits for its message, whose place a further one would else take.
+    pub async fn receive_code(&self, phone: &str) -> String {
         let before = self.inbox.messages_to(phone).len();
         let asked = self.ask_for_code(phone).await;
         assert_eq!(asked.status, 200, "{asked:?}");
-        let code = self.inbox.nth_code_for(phone, before + 1).await;
+        self.inbox.nth_code_for(phone, before + 1).await
+    }
+
+    /// Logs somebody in, the whole way.
+    pub async fn log_in(&self, phone: &str) -> Tokens {
+        let code = self.receive_code(phone).await;
         let answered = self.answer(phone, &code).await;
         assert_eq!(answered.status, 200, "{answered:?}");
         Tokens::of(&answered.json())

@@ -29,11 +29,17 @@ pub fn length(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-/// The first word of a command, in capitals.
+/// The first word of a command, in capitals. A script whose first key is about messages is called
+/// so, since those are run when the courier likes, and not when somebody asks.
 pub fn command(frame: &[u8]) -> String {
-    let mut lines = frame.split(|byte| *byte == b'\n');
-    let word = lines.nth(2).unwrap_or_default();
-    String::from_utf8_lossy(word).trim_end().to_uppercase()
+    let lines: Vec<_> = frame.split(|byte| *byte == b'\n').collect();
+    let line = |at: usize| String::from_utf8_lossy(lines.get(at).unwrap_or(&&b""[..]));
+    let word = line(2).trim_end().to_uppercase();
+    let first_key = line(8);
+    if word == "EVALSHA" && first_key.trim_end().ends_with("}d") {
+        return format!("{word} OF MESSAGES");
+    }
+    word
 }
 
 /// Whether a frame answers no command, but brings news to a subscriber.
