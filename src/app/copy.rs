@@ -37,6 +37,8 @@ pub struct Copied {
     pub windows: u64,
     /// Places on whose credit messages are sent.
     pub meters: u64,
+    /// Messages, sent or to be sent, and the requests that they were for.
+    pub messages: u64,
     /// Sessions whose access tokens have to be refused.
     pub revoked: u64,
     /// Records that are dead, and were left out.
@@ -137,6 +139,7 @@ impl Copied {
                 }
                 Entry::Window { .. } => self.windows += 1,
                 Entry::Meter { .. } => self.meters += 1,
+                Entry::Delivery { .. } | Entry::Request { .. } => self.messages += 1,
                 Entry::Revoked { .. } => self.revoked += 1,
             }
         }

@@ -171,13 +171,14 @@ impl fmt::Display for Counts<'_> {
             sessions,
             windows,
             meters,
+            messages,
             revoked,
             dead,
             ..
         } = self.0;
         write!(
             f,
-            "{accounts} accounts, {sessions} sessions, {windows} windows, {meters} meters, {revoked} revoked, {dead} dead left out"
+            "{accounts} accounts, {sessions} sessions, {windows} windows, {meters} meters, {messages} messages, {revoked} revoked, {dead} dead left out"
         )
     }
 }

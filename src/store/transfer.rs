@@ -17,7 +17,9 @@ use crate::{
     clock::{Clock, Timestamp},
     domain::{
         account::{Account, AccountKey},
+        delivery::{Delivery, Once},
         fraud::{Meter, MeterKey},
+        otp::{ChallengeId, Started},
         quota::Bucket,
         session::SessionId,
     },
@@ -49,6 +51,20 @@ pub enum Entry {
         key: MeterKey,
         /// What it owes.
         meter: Meter,
+    },
+    /// The last message of a challenge.
+    Delivery {
+        /// Of which.
+        challenge: ChallengeId,
+        /// What has become of it.
+        delivery: Delivery,
+    },
+    /// A request that has led to a message.
+    Request {
+        /// By what it is known when it comes again.
+        once: Once,
+        /// What it was answered.
+        started: Started,
     },
     /// A session that was ended before its time.
     Revoked {

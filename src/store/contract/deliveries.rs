@@ -1,7 +1,7 @@
 //! Rules of the messages: queued with their challenge, claimed by one, never lost and never sent twice without a reason.
 
 use super::*;
-use crate::domain::delivery::{AFTERMATH, Delivery, Failure, HANDOVER, Outcome, State, Status};
+use crate::domain::delivery::{AFTERMATH, Failure, HANDOVER, Outcome, State, Status};
 
 const LEASE: Duration = Duration::from_secs(20);
 

@@ -8,6 +8,7 @@ mod model;
 mod once;
 mod sessions;
 mod side_by_side;
+mod turns;
 
 use std::{any::Any, num::NonZeroU32, sync::LazyLock, time::Duration};
 
@@ -16,7 +17,7 @@ use crate::{
     clock::{Clock, Timestamp},
     domain::{
         account::AccountKey,
-        delivery::{Goes, MessageId, Parcel, Turn, Turned},
+        delivery::{Delivery, Goes, MessageId, Once, OnceKey, Parcel, Turn, Turned},
         fraud::{Alarm, Bits, Credit, Debtor, Level, MeterKey, Rule, Shown, Suspicion, Tail},
         otp::{self, Answer, ChallengeId, ClientKey, Length, Nonce, Start, Started, Tag},
         quota::{Bucket, Charge, Quota},

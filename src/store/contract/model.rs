@@ -1,54 +1,19 @@
 //! The contract as a whole: whatever is asked in whatever order, the store answers as a simple model does.
 
+mod asks;
+mod messages;
+
 use std::collections::{HashMap, HashSet};
 
 use proptest::{prelude::*, test_runner::TestRunner};
 
-use super::*;
+use self::asks::{Ask, ask, limits};
+use super::{turns::Drawn, *};
 use crate::domain::{
     fraud::{self, Admission, Meter, Place},
     otp::Judgement,
     session::Rotation,
 };
-
-/// One thing that is asked, or time that passes. Numbers are folded into what exists.
-#[derive(Debug, Clone)]
-enum Ask {
-    Send {
-        whose: u8,
-        client: u8,
-        limits: u8,
-        secrets: &'static [u8],
-        debtors: u8,
-        shown: Shown,
-    },
-    Answer {
-        whose: u8,
-        client: u8,
-        named: bool,
-        right: bool,
-        debtors: u8,
-    },
-    Rotate {
-        whose: u8,
-        session: u8,
-        generation: u32,
-    },
-    Revoke {
-        whose: u8,
-        session: u8,
-        scope: u8,
-    },
-    List {
-        whose: u8,
-    },
-    Take {
-        whose: u8,
-        client: u8,
-        limits: u8,
-    },
-    Wait(Duration),
-}
 
 /// What the store ought to know, kept the simple way: nothing is ever forgotten.
 #[derive(Default)]
@@ -59,15 +24,15 @@ struct Model {
     /// Of whom, and what is known of it.
     sessions: HashMap<SessionId, (u8, session::Record)>,
     revoked: HashMap<SessionId, Timestamp>,
+    messages: HashMap<ChallengeId, Delivery>,
+    /// By the account and the name, what was asked for and what it was answered.
+    requests: HashMap<(u8, OnceKey), ([u8; 8], Started)>,
     /// What sends were answered, the latest one of each account and client.
     sent: HashMap<(u8, u8), Started>,
     /// Every session that ever was.
     opened: Vec<SessionId>,
     asked: u64,
 }
-
-/// The master secrets of the gateways that ask. Mostly nobody replaces one.
-const SECRETS: [&[u8]; 7] = [&[1], &[1], &[1], &[1], &[1, 2], &[2, 1], &[2]];
 
 /// Runs random sequences, each on a fresh stage.
 pub fn answers_are_those_of_the_model(cases: u32, stage: impl AsyncFn() -> Stage) {
@@ -95,48 +60,6 @@ pub fn answers_are_those_of_the_model(cases: u32, stage: impl AsyncFn() -> Stage
     result.unwrap();
 }
 
-fn ask() -> impl Strategy<Value = Ask> {
-    let wait = prop_oneof![
-        0..2_000u64,
-        0..600_000u64,
-        Just(30_000),
-        Just(300_000),
-        0..(40 * 86_400_000u64)
-    ];
-    let secrets = prop::sample::select(&SECRETS);
-    prop_oneof![
-        5 => (0..3u8, 0..3u8, 0..16u8, secrets, 0..16u8, shown())
-            .prop_map(|(whose, client, limits, secrets, debtors, shown)| Ask::Send { whose, client, limits, secrets, debtors, shown }),
-        5 => (0..3u8, 0..3u8, any::<bool>(), any::<bool>(), 0..16u8)
-            .prop_map(|(whose, client, named, right, debtors)| Ask::Answer { whose, client, named, right, debtors }),
-        4 => (0..3u8, any::<u8>(), 0..5u32)
-            .prop_map(|(whose, session, generation)| Ask::Rotate { whose, session, generation }),
-        1 => (0..3u8, any::<u8>(), 0..3u8)
-            .prop_map(|(whose, session, scope)| Ask::Revoke { whose, session, scope }),
-        1 => (0..3u8).prop_map(|whose| Ask::List { whose }),
-        2 => (0..3u8, 0..3u8, 0..16u8)
-            .prop_map(|(whose, client, limits)| Ask::Take { whose, client, limits }),
-        4 => wait.prop_map(|millis| Ask::Wait(Duration::from_millis(millis))),
-    ]
-}
-
-/// The limits that a send meets, chosen by the bits of `which`.
-fn limits(whose: u8, client: u8, which: u8) -> Vec<Charge> {
-    let mut of_phone = charge(10 + whose, 3, Duration::from_mins(30));
-    of_phone.bucket = of_phone.bucket.beside(account(whose));
-    let all = [
-        of_phone,
-        charge(20 + client, 5, Duration::from_mins(10)),
-        charge(30, 35, Duration::from_hours(24 * 20)),
-        charge(40, 2, Duration::from_secs(1)),
-    ];
-    let chosen = all.into_iter().enumerate();
-    chosen
-        .filter(|(bit, _)| which >> bit & 1 == 1)
-        .map(|(_, charge)| charge)
-        .collect()
-}
-
 impl Model {
     async fn check(&mut self, stage: &Stage, ask: Ask) {
         let now = stage.now();
@@ -150,7 +73,9 @@ impl Model {
                 secrets,
                 debtors: guarded,
                 shown,
+                request,
             } => {
+                let parcel = maybe_named(self.asked, request);
                 let charges = limits(whose, client, which);
                 let mut begun = made_by(secrets, start(client, self.asked));
                 begun.id = begun.id.beside(account(whose));
@@ -158,20 +83,31 @@ impl Model {
                     debtors: debtors(whose, client, guarded),
                     shown,
                 };
-                let expected = self.send(whose, &begun, &charges, &credit, now);
+                let expected = self.request(whose, &begun, &charges, &credit, &parcel, now);
                 let sent = stage.store.start_challenge(
                     account(whose),
                     begun,
                     charges,
                     credit,
                     *OTP,
-                    parcel(),
+                    parcel,
                 );
                 assert_eq!(sent.await.unwrap(), expected);
                 if let Sending::Started(started) | Sending::Despite(started, _) = expected {
                     self.sent.insert((whose, client), started);
                 }
             }
+            Ask::Turn {
+                whose,
+                client,
+                drawn,
+            } => {
+                if let Some(started) = self.sent.get(&(whose, client)) {
+                    let challenge = started.id;
+                    self.check_turn(stage, challenge, &drawn).await;
+                }
+            }
+            Ask::Due => self.check_due(stage).await,
             Ask::Answer {
                 whose,
                 client,
@@ -339,9 +275,11 @@ impl Model {
 
     fn answer(&mut self, whose: u8, answer: &Answer, login: &Login, now: Timestamp) -> Answered {
         let record = self.codes.entry(whose).or_default();
+        let challenges = record.challenges();
         if let Judgement::Wrong { attempts_left } = record.answer(answer, &OTP, now) {
             return Answered::Wrong { attempts_left };
         }
+        self.answered(&challenges, now);
         self.opened.push(login.id);
         let mut others = self.living(whose, now);
         while others.len() >= SESSION.max_per_subject as usize {

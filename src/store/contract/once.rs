@@ -1,7 +1,12 @@
 //! Rules of requests that have a name: the same one twice is one send, and another one under that name is none.
 
 use super::*;
-use crate::domain::delivery::{Once, OnceKey};
+
+/// A message of its own name, for a request that may have a name: of `name`, the tens are the name, and the
+/// rest what is asked for.
+pub fn maybe_named(n: u64, name: Option<u8>) -> Parcel {
+    name.map_or_else(|| parcel_of(n), |name| named(n, name / 10, name % 10))
+}
 
 /// A message of its own name, for a request named `key`.
 pub fn named(n: u64, key: u8, request: u8) -> Parcel {

@@ -2,7 +2,10 @@
 
 use proptest::{collection::vec, prelude::*, sample::Index, test_runner::TestRunner};
 
-use super::*;
+use super::{
+    turns::{Drawn, drawn},
+    *,
+};
 
 /// One thing that both are asked, or time that passes for both.
 #[derive(Debug, Clone)]
@@ -14,7 +17,14 @@ enum Ask {
         limits: Vec<Index>,
         debtors: u8,
         shown: Shown,
+        request: Option<u8>,
     },
+    Turn {
+        /// One of the challenges that were made, for whomever.
+        challenge: Index,
+        drawn: Drawn,
+    },
+    Due,
     Answer {
         whose: u8,
         client: u8,
@@ -172,17 +182,20 @@ fn ask() -> impl Strategy<Value = Ask> {
         vec(index(), 0..4),
         0..16u8,
         shown(),
+        prop_oneof![3 => Just(None), 1 => (0..30u8).prop_map(Some)],
     )
         .prop_map(
-            |(whose, client, secrets, limits, debtors, shown)| Ask::Send {
+            |(whose, client, secrets, limits, debtors, shown, request)| Ask::Send {
                 whose,
                 client,
                 secrets,
                 limits,
                 debtors,
                 shown,
+                request,
             },
         );
+    let turn = (index(), drawn()).prop_map(|(challenge, drawn)| Ask::Turn { challenge, drawn });
     let answer = (
         whose(),
         client(),
@@ -225,6 +238,8 @@ fn ask() -> impl Strategy<Value = Ask> {
     prop_oneof![
         6 => send,
         8 => answer,
+        8 => turn,
+        2 => Just(Ask::Due),
         6 => rotate,
         1 => revoke,
         2 => whose().prop_map(|whose| Ask::List { whose }),
@@ -261,7 +276,9 @@ impl Pair {
                 limits: which,
                 debtors: guarded,
                 shown,
+                request,
             } => {
+                let parcel = maybe_named(self.asked, request);
                 let credit = Credit {
                     debtors: debtors(whose, client, guarded),
                     shown,
@@ -279,13 +296,32 @@ impl Pair {
                             charges,
                             credit,
                             rules.otp,
-                            parcel(),
+                            parcel.clone(),
                         )
                     })
                     .await;
                 if let Sending::Started(started) | Sending::Despite(started, _) = sending {
                     self.sent.push(started);
                 }
+            }
+            Ask::Turn { challenge, drawn } => {
+                let Some(started) = (!self.sent.is_empty()).then(|| challenge.get(&self.sent))
+                else {
+                    return;
+                };
+                let kept = self.both(|store| store.delivery(started.id)).await;
+                let turn = drawn.turn(kept.as_ref());
+                self.both(|store| store.deliver(started.id, turn.clone()))
+                    .await;
+                self.both(|store| store.delivery(started.id)).await;
+            }
+            Ask::Due => {
+                self.both(async |store| {
+                    let mut due = store.due(10_000).await?;
+                    due.sort_by_key(|(challenge, _)| *challenge.as_bytes());
+                    Ok(due)
+                })
+                .await;
             }
             Ask::Answer {
                 whose,

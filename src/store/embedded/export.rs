@@ -9,14 +9,19 @@ use redb::{
 use super::{
     Place,
     fault::Fault,
-    tables::{ACCOUNTS, COPIED_BY, EVENTS, Key, METERS, REVOKED, WINDOWS, decode, split},
+    step::Kept,
+    tables::{
+        ACCOUNTS, COPIED_BY, DELIVERIES, EVENTS, Key, METERS, ONCE, REVOKED, WINDOWS, decode, split,
+    },
     windows::Window,
 };
 use crate::{
     clock::{Clock, Timestamp},
     domain::{
         account::{Account, AccountKey},
+        delivery::{Delivery, Once, OnceKey},
         fraud::{Meter, MeterKey},
+        otp::ChallengeId,
         quota::Bucket,
         session::SessionId,
     },
@@ -45,6 +50,8 @@ enum Position {
     Accounts(Option<Key>),
     Windows(Option<Key>),
     Meters(Option<Key>),
+    Deliveries(Option<Key>),
+    Requests(Option<Key>),
     Revoked(Option<Key>),
     End,
 }
@@ -106,6 +113,8 @@ impl Export {
             Position::Accounts(last) => self.accounts(last, now, &mut batch),
             Position::Windows(last) => self.windows(last, now, &mut batch),
             Position::Meters(last) => self.meters(last, now, &mut batch),
+            Position::Deliveries(last) => self.deliveries(last, now, &mut batch),
+            Position::Requests(last) => self.requests(last, now, &mut batch),
             Position::Revoked(last) => self.revoked(last, now, &mut batch),
             Position::End => return Ok(None),
         };
@@ -186,6 +195,47 @@ impl Export {
         })
     }
 
+    fn deliveries(
+        &self,
+        last: Option<Key>,
+        now: Timestamp,
+        batch: &mut Batch,
+    ) -> Result<Option<Key>, Fault> {
+        self.rows(DELIVERIES, "deliveries", last, |key, dead_at, row| {
+            let delivery: Delivery = decode(row)?;
+            if dead_at > now {
+                let challenge = ChallengeId::new(key);
+                let entry = Entry::Delivery {
+                    challenge,
+                    delivery,
+                };
+                batch.entries.push(entry);
+            } else {
+                batch.dead += 1;
+            }
+            Some(0)
+        })
+    }
+
+    fn requests(
+        &self,
+        last: Option<Key>,
+        now: Timestamp,
+        batch: &mut Batch,
+    ) -> Result<Option<Key>, Fault> {
+        self.rows(ONCE, "once", last, |key, dead_at, row| {
+            let Kept { request, started } = decode(row)?;
+            if dead_at > now {
+                let key = OnceKey(key);
+                let once = Once { key, request };
+                batch.entries.push(Entry::Request { once, started });
+            } else {
+                batch.dead += 1;
+            }
+            Some(0)
+        })
+    }
+
     fn revoked(
         &self,
         last: Option<Key>,
@@ -255,7 +305,11 @@ impl Position {
             (Self::Windows(_), Some(_)) => Self::Windows(last),
             (Self::Windows(_), None) => Self::Meters(None),
             (Self::Meters(_), Some(_)) => Self::Meters(last),
-            (Self::Meters(_), None) => Self::Revoked(None),
+            (Self::Meters(_), None) => Self::Deliveries(None),
+            (Self::Deliveries(_), Some(_)) => Self::Deliveries(last),
+            (Self::Deliveries(_), None) => Self::Requests(None),
+            (Self::Requests(_), Some(_)) => Self::Requests(last),
+            (Self::Requests(_), None) => Self::Revoked(None),
             (Self::Revoked(_), Some(_)) => Self::Revoked(last),
             (Self::Revoked(_), None) | (Self::End, _) => Self::End,
         }
@@ -266,6 +320,8 @@ impl Position {
             Self::Accounts(key) => (b'a', key),
             Self::Windows(key) => (b'w', key),
             Self::Meters(key) => (b'm', key),
+            Self::Deliveries(key) => (b'd', key),
+            Self::Requests(key) => (b'o', key),
             Self::Revoked(key) => (b'r', key),
             Self::End => (b'e', None),
         };
@@ -284,6 +340,8 @@ impl Position {
             b'a' => Some(Self::Accounts(key)),
             b'w' => Some(Self::Windows(key)),
             b'm' => Some(Self::Meters(key)),
+            b'd' => Some(Self::Deliveries(key)),
+            b'o' => Some(Self::Requests(key)),
             b'r' => Some(Self::Revoked(key)),
             b'e' => Some(Self::End),
             _ => None,

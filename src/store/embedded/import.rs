@@ -10,8 +10,10 @@ use redb::Database;
 
 use super::{
     Place,
+    deliveries::Deliveries,
     fault::Fault,
-    tables::{ACCOUNTS, COPY_OF, METERS, REVOKED, Records},
+    step::Kept,
+    tables::{ACCOUNTS, COPY_OF, METERS, ONCE, REVOKED, Records},
     windows::Windows,
 };
 use crate::{
@@ -114,6 +116,8 @@ impl Import {
         let mut revoked: Records<'_, ()> = Records::open(&transaction, REVOKED, "revoked")?;
         let mut meters: Records<'_, Meter> = Records::open(&transaction, METERS, "meters")?;
         let mut windows = Windows::open(&transaction)?;
+        let mut deliveries = Deliveries::open(&transaction)?;
+        let mut requests: Records<'_, Kept> = Records::open(&transaction, ONCE, "once")?;
         for entry in entries {
             match entry {
                 Entry::Account { key, account } => {
@@ -127,12 +131,23 @@ impl Import {
                     dead_at,
                 } => windows.put(&bucket.0, events, *dead_at)?,
                 Entry::Meter { key, meter } => meters.put(&key.0, meter.dead_at(), meter)?,
+                Entry::Delivery {
+                    challenge,
+                    delivery,
+                } => deliveries.put(*challenge, delivery)?,
+                Entry::Request { once, started } => {
+                    let kept = Kept {
+                        request: once.request,
+                        started: started.clone(),
+                    };
+                    requests.put(&once.key.0, started.expires_at, &kept)?;
+                }
                 Entry::Revoked { session, until } => {
                     revoked.put(session.as_bytes(), *until, &())?;
                 }
             }
         }
-        drop((accounts, revoked, meters, windows));
+        drop((accounts, revoked, meters, windows, deliveries, requests));
         Ok(transaction.commit()?)
     }
 }

@@ -31,6 +31,8 @@ pub enum Named {
     Window(Bucket),
     /// What a place owes.
     Meter(MeterKey),
+    /// A request that has led to a message.
+    Once(OnceKey),
 }
 
 impl Named {
@@ -39,7 +41,8 @@ impl Named {
         let (Self::Code(AccountKey([first, ..]))
         | Self::Sessions(AccountKey([first, ..]))
         | Self::Window(Bucket([first, ..]))
-        | Self::Meter(MeterKey([first, ..]))) = self;
+        | Self::Meter(MeterKey([first, ..]))
+        | Self::Once(OnceKey([first, ..]))) = self;
         Group::new(first)
     }
 }
@@ -104,6 +107,7 @@ impl Keys {
             b"s:" => Named::Sessions(AccountKey(name)),
             b"w:" => Named::Window(Bucket(name)),
             b"g:" => Named::Meter(MeterKey(name)),
+            b"o:" => Named::Once(OnceKey(name)),
             _ => return None,
         };
         let [first, ..] = name;
@@ -172,6 +176,7 @@ mod tests {
     const ANN: AccountKey = AccountKey([0xaa; 16]);
     const BUCKET: Bucket = Bucket([0x1b; 16]);
     const METER: MeterKey = MeterKey([0x2c; 16]);
+    const ONCE: OnceKey = OnceKey([0xaa; 16]);
 
     #[test]
     fn a_key_names_its_group_its_kind_and_what_it_belongs_to() {
@@ -179,6 +184,9 @@ mod tests {
         assert_eq!(keys.code(ANN), "shop:{aa}c:qqqqqqqqqqqqqqqqqqqqqg");
         assert_eq!(keys.sessions(ANN), "shop:{aa}s:qqqqqqqqqqqqqqqqqqqqqg");
         assert_eq!(keys.revoked(group_of(ANN)), "shop:{aa}r");
+        assert_eq!(keys.deliveries(group_of(ANN)), "shop:{aa}d");
+        assert_eq!(keys.queue(group_of(ANN)), "shop:{aa}q");
+        assert_eq!(keys.once(ONCE), "shop:{aa}o:qqqqqqqqqqqqqqqqqqqqqg");
         assert_eq!(keys.plate(), (Group::new(0), "shop:{00}meta".to_owned()));
         assert_eq!(keys.channel(), "shop:revoked");
     }
@@ -201,7 +209,10 @@ mod tests {
             (keys.sessions(ANN), Some(Named::Sessions(ANN))),
             (keys.window(BUCKET), Some(Named::Window(BUCKET))),
             (keys.meter(METER), Some(Named::Meter(METER))),
+            (keys.once(ONCE), Some(Named::Once(ONCE))),
             (keys.revoked(group_of(ANN)), None),
+            (keys.deliveries(group_of(ANN)), None),
+            (keys.queue(group_of(ANN)), None),
             (keys.plate().1, None),
             ("shop:{ab}c:qqqqqqqqqqqqqqqqqqqqqg".to_owned(), None),
             ("shop:{aa}c:qqqqqqqqqqqqqqqqqqqqq".to_owned(), None),
@@ -225,6 +236,8 @@ mod tests {
                 keys.sessions(account),
                 keys.window(BUCKET.beside(account)),
                 keys.revoked(group),
+                keys.deliveries(group),
+                keys.queue(group),
             ] {
                 assert!(key.starts_with(&format!("otp:{group}")), "{key}");
                 assert!(seen.insert(key));

@@ -68,3 +68,11 @@ pub static GET_WINDOWS: LazyLock<Script> = script!("prelude" "get_windows");
 pub static GET_METERS: LazyLock<Script> = script!("prelude" "get_meters");
 /// Ended sessions for another store.
 pub static GET_REVOKED: LazyLock<Script> = script!("prelude" "get_revoked");
+/// Messages of another store.
+pub static PUT_DELIVERIES: LazyLock<Script> = script!("prelude" "deliveries" "put_deliveries");
+/// Requests of another store.
+pub static PUT_ONCE: LazyLock<Script> = script!("prelude" "once" "put_once");
+/// Messages for another store.
+pub static GET_DELIVERIES: LazyLock<Script> = script!("prelude" "get_deliveries");
+/// Requests for another store.
+pub static GET_ONCE: LazyLock<Script> = script!("prelude" "get_once");

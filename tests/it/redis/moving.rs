@@ -31,7 +31,7 @@ async fn who_is_logged_in_stays_so_and_who_is_not_does_not_come_back() {
     let (exit, said, complaint) = house.copy("embedded:", &house.redis()).await;
     assert_eq!((exit, complaint.as_str()), (0, ""));
     assert!(
-        said.contains("1 accounts, 1 sessions, 3 windows, 4 meters, 1 revoked"),
+        said.contains("1 accounts, 1 sessions, 3 windows, 4 meters, 3 messages, 1 revoked"),
         "{said}"
     );
     for kept in ["master.secret", "keys", "store.url   redis://"] {

@@ -2,13 +2,14 @@
 
 use super::{
     Servers, Spec,
-    pack::{all, read_account, read_window},
+    pack::{all, read_account, read_delivery, read_request, read_window},
     scan::{Scan, portions},
 };
 use crate::{
     clock::Clock,
     domain::{
         account::AccountKey,
+        delivery::{Once, OnceKey},
         fraud::{Meter, MeterKey},
         quota::Bucket,
         session::SessionId,
@@ -41,6 +42,8 @@ pub struct Export {
 enum Position {
     /// Accounts and windows, as they are met.
     Keys(Scan),
+    /// The messages of one group after the other.
+    Deliveries(u8),
     /// The ended sessions of all groups.
     Revoked,
     End,
@@ -88,8 +91,16 @@ impl Export {
         match &mut self.at {
             Position::Keys(scan) => match scan.next().await? {
                 Some(keys) => self.read(&keys, &mut batch).await?,
-                None => self.at = Position::Revoked,
+                None => self.at = Position::Deliveries(0),
             },
+            Position::Deliveries(group) => {
+                let byte = *group;
+                self.deliveries(Group::new(byte), &mut batch).await?;
+                self.at = match byte.checked_add(1) {
+                    Some(next) => Position::Deliveries(next),
+                    None => Position::Revoked,
+                };
+            }
             Position::Revoked => {
                 self.revoked(&mut batch).await?;
                 self.at = Position::End;
@@ -100,7 +111,8 @@ impl Export {
     }
 
     async fn read(&self, keys: &[Vec<u8>], batch: &mut Batch) -> Result<(), Error> {
-        let (mut accounts, mut windows, mut meters) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut accounts, mut windows) = (Vec::new(), Vec::new());
+        let (mut meters, mut requests) = (Vec::new(), Vec::new());
         for named in keys.iter().filter_map(|key| self.servers.keys.read(key)) {
             match named {
                 Named::Sessions(key) => accounts.push((group_of(key), (key, Met::Sessions))),
@@ -112,6 +124,10 @@ impl Export {
                 Named::Meter(meter) => {
                     let MeterKey([first, ..]) = meter;
                     meters.push((Group::new(first), meter));
+                }
+                Named::Once(once) => {
+                    let OnceKey([first, ..]) = once;
+                    requests.push((Group::new(first), once));
                 }
             }
         }
@@ -126,9 +142,18 @@ impl Export {
             .map(|(group, keys)| self.windows(*group, keys));
         let meters = portions(link, meters);
         let meters = meters.iter().map(|(group, keys)| self.meters(*group, keys));
-        let (accounts, windows, meters) =
-            tokio::join!(join_all(accounts), join_all(windows), join_all(meters));
-        for read in accounts.into_iter().chain(windows).chain(meters) {
+        let requests = portions(link, requests);
+        let requests = requests
+            .iter()
+            .map(|(group, keys)| self.requests(*group, keys));
+        let (accounts, windows, meters, requests) = tokio::join!(
+            join_all(accounts),
+            join_all(windows),
+            join_all(meters),
+            join_all(requests)
+        );
+        let all = accounts.into_iter().chain(windows).chain(meters);
+        for read in all.chain(requests) {
             let read = read?;
             batch.dead += read.dead;
             batch.entries.extend(read.entries);
@@ -206,6 +231,52 @@ impl Export {
             }
         }
         Ok(batch)
+    }
+
+    async fn requests(&self, group: Group, requests: &[OnceKey]) -> Result<Batch, Error> {
+        let keys = &self.servers.keys;
+        let names: Vec<_> = requests.iter().map(|key| keys.once(*key)).collect();
+        let read = |mut reply: Reply| {
+            reply.word()?;
+            let now = reply.moment()?;
+            Ok((now, all(reply, read_request)?))
+        };
+        let script = &scripts::GET_ONCE;
+        let (now, found) = self.servers.call(script, group, &names, &[], read).await?;
+        let mut batch = Batch::default();
+        for (key, kept) in requests.iter().zip(found) {
+            match kept.filter(|(_, started)| started.expires_at > now) {
+                Some((request, started)) => {
+                    let once = Once { key: *key, request };
+                    batch.entries.push(Entry::Request { once, started });
+                }
+                None => batch.dead += 1,
+            }
+        }
+        Ok(batch)
+    }
+
+    async fn deliveries(&self, group: Group, batch: &mut Batch) -> Result<(), Error> {
+        let names = [self.servers.keys.deliveries(group)];
+        let read = |mut reply: Reply| {
+            reply.word()?;
+            let now = reply.moment()?;
+            Ok((now, all(reply.list()?, read_delivery)?))
+        };
+        let script = &scripts::GET_DELIVERIES;
+        let (now, found) = self.servers.call(script, group, &names, &[], read).await?;
+        for (challenge, delivery) in found {
+            if delivery.dead_at() > now {
+                let entry = Entry::Delivery {
+                    challenge,
+                    delivery,
+                };
+                batch.entries.push(entry);
+            } else {
+                batch.dead += 1;
+            }
+        }
+        Ok(())
     }
 
     async fn revoked(&self, batch: &mut Batch) -> Result<(), Error> {

@@ -5,14 +5,16 @@ use redis::Cmd;
 
 use super::{
     Servers, Spec,
-    pack::{account, meter, revoked, window},
+    pack::{account, delivery, meter, request, revoked, window},
     scan::{Scan, portions},
 };
 use crate::{
     clock::{Clock, Timestamp},
     domain::{
         account::{Account, AccountKey},
+        delivery::{Delivery, Once},
         fraud::{Meter, MeterKey},
+        otp::{ChallengeId, Started},
         quota::Bucket,
         session::SessionId,
     },
@@ -22,7 +24,7 @@ use crate::{
         redis::{
             group::Group,
             join::join_all,
-            keys::group_of,
+            keys::{group_of, message_group},
             packed::Packed,
             reply::{Nonsense, Reply},
             script::Script,
@@ -86,6 +88,7 @@ impl Import {
     pub async fn put(&mut self, batch: &Batch) -> Result<(), Error> {
         let (mut accounts, mut windows) = (Vec::new(), Vec::new());
         let (mut meters, mut ended) = (Vec::new(), Vec::new());
+        let (mut deliveries, mut requests) = (Vec::new(), Vec::new());
         for entry in &batch.entries {
             match entry {
                 Entry::Account { key, account } => {
@@ -97,6 +100,13 @@ impl Import {
                     dead_at,
                 } => windows.push((group(&bucket.0), (*bucket, events.as_slice(), *dead_at))),
                 Entry::Meter { key, meter } => meters.push((group(&key.0), (*key, meter))),
+                Entry::Delivery {
+                    challenge,
+                    delivery,
+                } => deliveries.push((message_group(*challenge), (*challenge, delivery))),
+                Entry::Request { once, started } => {
+                    requests.push((group(&once.key.0), (*once, started)));
+                }
                 // Gateways read the sets of all groups, so that it does not matter in which it is.
                 Entry::Revoked { session, until } => {
                     ended.push((group(session.as_bytes()), (*session, *until)));
@@ -120,14 +130,24 @@ impl Import {
         let meters = meters
             .iter()
             .map(|(group, items)| self.meters(*group, items));
-        let (accounts, windows, meters, ended) = tokio::join!(
+        let deliveries = portions(link, deliveries);
+        let deliveries = deliveries
+            .iter()
+            .map(|(group, items)| self.deliveries(*group, items));
+        let requests = portions(link, requests);
+        let requests = requests
+            .iter()
+            .map(|(group, items)| self.requests(*group, items));
+        let (accounts, windows, meters, ended, deliveries, requests) = tokio::join!(
             join_all(accounts),
             join_all(windows),
             join_all(meters),
-            join_all(ended)
+            join_all(ended),
+            join_all(deliveries),
+            join_all(requests)
         );
         let all = accounts.into_iter().chain(windows).chain(meters);
-        for put in all.chain(ended) {
+        for put in all.chain(ended).chain(deliveries).chain(requests) {
             put?;
         }
         match &batch.bookmark {
@@ -189,6 +209,39 @@ impl Import {
         self.run(script, group, &names, &[revoked(ended)]).await
     }
 
+    async fn deliveries(
+        &self,
+        group: Group,
+        deliveries: &[(ChallengeId, &Delivery)],
+    ) -> Result<(), Error> {
+        let keys = &self.servers.keys;
+        let names = deliveries.iter().flat_map(|(challenge, _)| {
+            let group = message_group(*challenge);
+            [keys.deliveries(group), keys.queue(group)]
+        });
+        let args = deliveries
+            .iter()
+            .map(|(challenge, one)| delivery(*challenge, one));
+        let args: Result<Vec<_>, _> = args.collect();
+        let args = args.map_err(|Nonsense| self.servers.nonsense())?;
+        let (script, names) = (&scripts::PUT_DELIVERIES, names.collect::<Vec<_>>());
+        self.run(script, group, &names, &args).await
+    }
+
+    async fn requests(&self, group: Group, requests: &[(Once, &Started)]) -> Result<(), Error> {
+        let keys = &self.servers.keys;
+        let names: Vec<_> = requests
+            .iter()
+            .map(|(once, _)| keys.once(once.key))
+            .collect();
+        let args: Vec<_> = requests
+            .iter()
+            .map(|(once, started)| request(once.request, started))
+            .collect();
+        let script = &scripts::PUT_ONCE;
+        self.run(script, group, &names, &args).await
+    }
+
     async fn run(
         &self,
         script: &Script,
@@ -224,6 +277,7 @@ impl Import {
         for group in Group::all() {
             let mut unlink = redis::cmd("UNLINK");
             unlink.arg(keys.revoked(group));
+            unlink.arg(keys.deliveries(group)).arg(keys.queue(group));
             link.ask(group, &unlink).await?;
         }
         let (group, plate) = keys.plate();

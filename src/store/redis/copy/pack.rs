@@ -3,13 +3,15 @@
 use super::super::{
     packed::Packed,
     reply::{Nonsense, Reply},
+    verbs::row::{read as read_row, take, write as write_row},
 };
 use crate::{
     clock::Timestamp,
     domain::{
         account::Account,
+        delivery::Delivery,
         fraud::Meter,
-        otp::{self, Challenge, ChallengeId, ClientKey, Live, Nonce, Stranger, Tag},
+        otp::{self, Challenge, ChallengeId, ClientKey, Live, Nonce, Started, Stranger, Tag},
         session::{self, Replaced, SessionId},
     },
     secret::SecretId,
@@ -40,6 +42,25 @@ pub fn window(events: &[Timestamp], dead_at: Timestamp) -> Packed {
 pub fn meter(meter: &Meter) -> Packed {
     let numbers = meter.to_numbers().into_iter().map(f64::to_be_bytes);
     numbers.fold(Packed::new(), |packed, number| packed.bytes(&number))
+}
+
+/// A message, for `put_deliveries`.
+pub fn delivery(challenge: ChallengeId, delivery: &Delivery) -> Result<Packed, Nonsense> {
+    let packed = Packed::new()
+        .bytes(challenge.as_bytes())
+        .moment(delivery.due_at().unwrap_or_default());
+    Ok(packed.bytes(&write_row(delivery)?))
+}
+
+/// A request, for `put_once`.
+pub fn request(request: [u8; 8], started: &Started) -> Packed {
+    Packed::new()
+        .bytes(&request)
+        .bytes(started.id.as_bytes())
+        .bytes(&started.nonce.0)
+        .bytes(started.secret.as_bytes())
+        .moment(started.expires_at)
+        .moment(started.sent_at)
 }
 
 /// Revoked sessions, for `put_revoked`.
@@ -162,6 +183,36 @@ fn read_session(mut reply: Reply) -> Result<session::Record, Nonsense> {
         })?,
     };
     reply.end(record)
+}
+
+/// Messages as `get_deliveries` tells them: challenges, each with its row.
+pub fn read_delivery(rows: &mut Reply) -> Result<(ChallengeId, Delivery), Nonsense> {
+    Ok((ChallengeId::new(rows.bytes()?), read_row(&rows.word()?)?))
+}
+
+/// A request as `get_once` tells it: what was asked for and answered, if it is still known.
+pub fn read_request(reply: &mut Reply) -> Result<Option<([u8; 8], Started)>, Nonsense> {
+    let kept = reply.word()?;
+    if kept.is_empty() {
+        return Ok(None);
+    }
+    let (request, rest) = take(&kept)?;
+    let (id, rest) = take(rest)?;
+    let (nonce, rest) = take(rest)?;
+    let (secret, rest) = take(rest)?;
+    let (expires_at, rest) = take(rest)?;
+    let (sent_at, rest) = take(rest)?;
+    let moment = |bytes| Timestamp::from_millis(u64::from_be_bytes(bytes));
+    let started = Started {
+        id: ChallengeId::new(id),
+        nonce: Nonce(nonce),
+        secret: SecretId::new(secret),
+        expires_at: moment(expires_at),
+        sent_at: moment(sent_at),
+    };
+    rest.is_empty()
+        .then_some(Some((request, started)))
+        .ok_or(Nonsense)
 }
 
 /// All that a list holds.

@@ -19,7 +19,6 @@ local function earlier(key, request)
   return {'repeated', id, nonce, secret, expires_at, sent_at}
 end
 
-local function remember(key, request, id, nonce, secret, expires_at)
-  local kept = struct.pack(ONCE, request, id, nonce, secret, expires_at, now)
+local function remember(key, kept, expires_at)
   redis.call('SET', key, kept, 'PX', expires_at - now + MARGIN)
 end

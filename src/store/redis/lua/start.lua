@@ -83,7 +83,8 @@ local due = pause > 0 and now + pause or 0
 local row = struct.pack(HEAD, 0, due, dies, now, code[NONCE], code[SECRET]) .. message
 keep_row(KEYS[2], KEYS[3], own[ID], row, math.min(due, dies))
 if once then
-  remember(once, request, own[ID], code[NONCE], code[SECRET], dies)
+  local kept = struct.pack(ONCE, request, own[ID], code[NONCE], code[SECRET], dies, now)
+  remember(once, kept, dies)
 end
 return {
   'started', own[ID], code[NONCE], code[SECRET], dies, now,

@@ -370,9 +370,11 @@ async fn all(place: &Spec, clock: &Clock) -> Vec<String> {
     while let Some(batch) = source.next().await.unwrap() {
         all.extend(batch.entries.iter().map(|entry| match entry {
             Entry::Window { bucket, events, .. } => format!("{bucket:?} {events:?}"),
-            entry @ (Entry::Account { .. } | Entry::Meter { .. } | Entry::Revoked { .. }) => {
-                format!("{entry:?}")
-            }
+            entry @ (Entry::Account { .. }
+            | Entry::Meter { .. }
+            | Entry::Delivery { .. }
+            | Entry::Request { .. }
+            | Entry::Revoked { .. }) => format!("{entry:?}"),
         }));
     }
     all.sort();

@@ -9,7 +9,7 @@ mod list;
 mod ready;
 mod revoke;
 mod rotate;
-mod row;
+pub mod row;
 mod start;
 mod take;
 

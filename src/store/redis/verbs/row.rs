@@ -64,12 +64,12 @@ pub fn write_tail(parcel: &Parcel) -> Result<Vec<u8>, Nonsense> {
 /// What a row says.
 pub fn read(row: &[u8]) -> Result<Delivery, Nonsense> {
     let (head, tail) = row.split_first_chunk::<HEAD>().ok_or(Nonsense)?;
-    let (answered, head) = field::<1>(head)?;
-    let (moment, head) = field(head)?;
-    let (expires_at, head) = field(head)?;
-    let (queued_at, head) = field(head)?;
-    let (nonce, head) = field(head)?;
-    let (secret, _) = field(head)?;
+    let (answered, head) = take::<1>(head)?;
+    let (moment, head) = take(head)?;
+    let (expires_at, head) = take(head)?;
+    let (queued_at, head) = take(head)?;
+    let (nonce, head) = take(head)?;
+    let (secret, _) = take(head)?;
     let tail: Tail<'_> = postcard::from_bytes(tail).map_err(|_| Nonsense)?;
     let moment = Some(read_moment(moment)).filter(|moment| *moment > Timestamp::default());
     Ok(Delivery {
@@ -88,7 +88,8 @@ pub fn read(row: &[u8]) -> Result<Delivery, Nonsense> {
     })
 }
 
-fn field<const N: usize>(bytes: &[u8]) -> Result<([u8; N], &[u8]), Nonsense> {
+/// The next field of so many bytes, and what stands behind it.
+pub fn take<const N: usize>(bytes: &[u8]) -> Result<([u8; N], &[u8]), Nonsense> {
     let (field, rest) = bytes.split_first_chunk().ok_or(Nonsense)?;
     Ok((*field, rest))
 }
