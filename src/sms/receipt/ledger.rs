@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::{super::courier::Courier, Outcome, Receipt};
+use super::{Outcome, Receipt};
 use crate::{
     clock::Clock,
     domain::delivery::{Failure, State, Turn, Turned},
     observe::{metrics::Metrics, receipts::Learnt},
     reject::{Code, Reject},
+    sms::courier::Courier,
     store::{self, Store},
 };
 
@@ -49,16 +50,16 @@ impl Ledger {
             None => Learnt::UnderWay,
         };
         self.metrics.receipts().count(provider, learnt);
-        let message = receipt.message;
+        let message_id = receipt.message;
         let (outcome, reason) = (learnt.as_str(), receipt.told.reason.as_ref());
         match learnt {
             Learnt::Lost => {
                 let reason = reason.map(tracing::field::display);
-                tracing::warn!(%message, provider, reason, "a message did not arrive");
+                tracing::warn!(%message_id, provider, reason, "a message did not arrive");
             }
-            Learnt::Arrived(_) => tracing::info!(%message, provider, "a message has arrived"),
+            Learnt::Arrived(_) => tracing::info!(%message_id, provider, "a message has arrived"),
             Learnt::UnderWay | Learnt::Nothing => {
-                tracing::debug!(%message, provider, outcome, "a receipt says nothing new");
+                tracing::debug!(%message_id, provider, outcome, "a receipt says nothing new");
             }
         }
         Ok(())

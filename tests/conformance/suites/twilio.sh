@@ -59,7 +59,7 @@ judge() {
     local challenge message
     challenge=$(ask send-otp '{"mobile_number": "+14155550100"}' | sed -n 's/.*"challenge_id":"\([^"]*\)".*/\1/p')
     check "a running gateway gets Twilio's name for its message" told 's/.*provider="twilio" reference="\(SM[0-9a-f]*\)".*/\1/p'
-    message=$(port_in said 's/.*message=\(msg_[0-9a-f]*\) .*provider="twilio" reference=.*/\1/p')
+    message=$(port_in said 's/.*\(msg_[0-9a-f]*\) .*provider="twilio" reference=.*/\1/p')
     local hook="$HOOK?challenge=$challenge&message=$message"
     check "what Twilio's own library has signed is heard" heard 204 "$hook" "$TOKEN"
     check "what it has signed with another token is not" heard 403 "$hook" "${TOKEN//0/1}"

@@ -27,7 +27,7 @@ judge() {
     local challenge message
     challenge=$(ask send-otp '{"mobile_number": "+14155550100"}' | sed -n 's/.*"challenge_id":"\([^"]*\)".*/\1/p')
     check "what a running gateway sends is verified, too" test "$(port_in said 's/.*provider="webhook" reference="\(.*\)".*/\1/p')" = verified
-    message=$(port_in said 's/.*message=\(msg_[0-9a-f]*\) .*provider="webhook" reference=.*/\1/p')
+    message=$(port_in said 's/.*\(msg_[0-9a-f]*\) .*provider="webhook" reference=.*/\1/p')
     check "what the library has signed is heard" heard 204 "$KEY"
     check "what it has signed with another key is not" heard 403 whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA
     check "the message has arrived" test -n "$(port_in said 's/.*\(a message has arrived\).*/\1/p')"

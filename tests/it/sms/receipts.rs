@@ -1,24 +1,34 @@
 //! What Twilio tells of messages: who is believed, what follows, and that nothing said twice, late or in another order does harm.
 
 mod logs;
+mod next_way;
 mod program;
 
 use aws_lc_rs::hmac;
 use base64::{Engine, prelude::BASE64_STANDARD};
 
-use super::{SID, counted, created, stage, twilio_at};
+use serde_json::Value;
+use tokio::time::timeout;
+
+use super::{SID, counted, created, reached, stage, twilio_at};
 use crate::stage::{
-    PHONE, Stage,
+    PATIENCE, PHONE, Stage,
     carrier::{Asked, Carrier},
     client::{Answer, Call},
 };
 
 const HOME: &str = "https://login.example.com";
 
-/// A gateway that Twilio finds, behind a proxy that speaks TLS for it.
-async fn found(carrier: &Carrier, more: &[&str]) -> Stage {
+/// Settings of a gateway that Twilio finds, behind a proxy that speaks TLS for it.
+fn settings(carrier: &Carrier) -> Vec<String> {
     let mut settings = twilio_at(carrier.address);
     settings.push(format!("server.public_url = \"{HOME}\""));
+    settings
+}
+
+/// One with these, and some more.
+async fn found(carrier: &Carrier, more: &[&str]) -> Stage {
+    let mut settings = settings(carrier);
     settings.extend(more.iter().map(|&line| line.to_owned()));
     stage(&settings).await
 }
@@ -67,6 +77,35 @@ async fn learnt(stage: &Stage, outcome: &str) -> u64 {
     stage.metric(&name).await
 }
 
+/// The part of it that says so.
+fn named<'u>(url: &'u str, name: &str) -> &'u str {
+    let (_, rest) = url.split_once(&format!("{name}=")).expect(name);
+    rest.split('&').next().expect(name)
+}
+
+/// What whoever asked for the code is told of its message.
+async fn shown(stage: &Stage, url: &str) -> Value {
+    let path = format!("/api/auth/challenges/{}", named(url, "challenge"));
+    stage.get(&path).send().await.json()
+}
+
+/// Waits until that is how far it has come.
+async fn is_shown(stage: &Stage, url: &str, status: &str) {
+    let waiting = async {
+        while shown(stage, url).await["status"] != status {
+            tokio::task::yield_now().await;
+        }
+    };
+    let end = timeout(PATIENCE, waiting).await;
+    assert!(end.is_ok(), "{:?}", shown(stage, url).await);
+}
+
+/// Waits until it was learnt from a provider.
+async fn learnt_by(stage: &Stage, provider: &str, outcome: &str) {
+    let name = format!("sms_receipts_total{{provider=\"{provider}\",outcome=\"{outcome}\"}}");
+    reached(stage, &name).await;
+}
+
 /// A code on its way: what Twilio was asked.
 async fn sent(stage: &Stage, carrier: &Carrier) -> Asked {
     assert_eq!(stage.ask_for_code(PHONE).await.status, 200);
@@ -77,6 +116,45 @@ async fn sent(stage: &Stage, carrier: &Carrier) -> Asked {
 
 fn is_forged(answer: &Answer) {
     answer.is_refused(403, "invalid_signature");
+}
+
+#[tokio::test]
+async fn a_message_arrives_when_twilio_says_so() {
+    let carrier = Carrier::start(created()).await;
+    let stage = found(&carrier, &[]).await;
+    let url = hook(&sent(&stage, &carrier).await);
+    assert!(
+        url.starts_with(&format!("{HOME}/api/auth/receipts/twilio?challenge=")),
+        "{url}"
+    );
+    is_shown(&stage, &url, "sent").await;
+    for status in ["queued", "sent"] {
+        tell(&stage, &url, status).await;
+        assert_eq!(shown(&stage, &url).await["status"], "sent");
+    }
+    tell(&stage, &url, "delivered").await;
+    assert_eq!(shown(&stage, &url).await["status"], "delivered");
+    assert_eq!(learnt(&stage, "under_way").await, 2);
+    assert_eq!(learnt(&stage, "arrived").await, 1);
+    let measured = stage
+        .metric("sms_arrival_seconds_count{provider=\"twilio\"}")
+        .await;
+    assert_eq!(measured, 1);
+}
+
+#[tokio::test]
+async fn what_is_told_twice_or_too_late_changes_nothing() {
+    let carrier = Carrier::start(created()).await;
+    let stage = found(&carrier, &[]).await;
+    let url = hook(&sent(&stage, &carrier).await);
+    for status in ["delivered", "delivered", "sent", "undelivered", "failed"] {
+        tell(&stage, &url, status).await;
+    }
+    assert_eq!(shown(&stage, &url).await["status"], "delivered");
+    assert_eq!(learnt(&stage, "arrived").await, 1);
+    assert_eq!(learnt(&stage, "nothing_new").await, 3);
+    assert_eq!(learnt(&stage, "lost").await, 0);
+    assert_eq!(stage.inbox.lines(), [""; 0], "nobody sent it once more");
 }
 
 #[tokio::test]
@@ -120,8 +198,7 @@ async fn whether_there_is_such_a_message_is_told_to_nobody() {
     let url = hook(&sent(&stage, &carrier).await);
     let place = url.split('?').next().expect("a place");
     let (challenge, message) = ("ab".repeat(16), format!("msg_{}", "cd".repeat(16)));
-    let mine = url.split("challenge=").nth(1).expect("a challenge");
-    let mine = mine.split('&').next().expect("a challenge");
+    let mine = named(&url, "challenge");
     for about in [
         format!("challenge={challenge}&message={message}"),
         // Ours, but not the last message of it.
@@ -130,6 +207,7 @@ async fn whether_there_is_such_a_message_is_told_to_nobody() {
         tell(&stage, &format!("{place}?{about}"), "undelivered").await;
     }
     assert_eq!(learnt(&stage, "nothing_new").await, 2);
+    is_shown(&stage, &url, "sent").await;
     let odd = format!("{place}?challenge=1&message=2");
     let answer = told(&stage, &odd, "delivered").send().await;
     answer.is_refused(422, "validation_failed");

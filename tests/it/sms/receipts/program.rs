@@ -61,6 +61,31 @@ async fn learnt(stage: &Stage, outcome: &str) -> u64 {
 }
 
 #[tokio::test]
+async fn a_message_arrives_when_the_program_says_so() {
+    let carrier = program().await;
+    let stage = by_webhook(&carrier, &[]).await;
+    let told = sent(&stage, &carrier).await;
+    for kind in ["sms.queued", "sms.delivered", "sms.delivered", "sms.failed"] {
+        let call = signed(&stage, &event(kind, &told), KEY, NOW);
+        assert_eq!(call.send().await.status, 204, "{kind}");
+    }
+    assert_eq!(learnt(&stage, "under_way").await, 1);
+    assert_eq!(learnt(&stage, "arrived").await, 1);
+    assert_eq!(learnt(&stage, "nothing_new").await, 2);
+}
+
+#[tokio::test]
+async fn a_message_that_the_program_lost_goes_to_the_next_provider_with_the_same_code() {
+    let carrier = program().await;
+    let stage = by_webhook(&carrier, &["sms.providers = [\"webhook\", \"console\"]"]).await;
+    let told = sent(&stage, &carrier).await;
+    let call = signed(&stage, &event("sms.failed", &told), KEY, NOW);
+    assert_eq!(call.send().await.status, 204);
+    assert_eq!(stage.inbox.code_for(PHONE).await, told["code"]);
+    assert_eq!(learnt(&stage, "lost").await, 1);
+}
+
+#[tokio::test]
 async fn only_the_program_is_believed_and_only_for_five_minutes() {
     let carrier = program().await;
     let stage = by_webhook(&carrier, &[]).await;
