@@ -14,7 +14,7 @@ use crate::{
         guests::{Guests, Seat, TooMany},
         listen::{self, Listener, turn_away},
         peer::{Peer, Scheme, TrustedProxies},
-        progress::{Progress, Version},
+        progress::Progress,
         proxy_protocol::{self, Announced, Preamble},
         tls::{Crowd, Reception, Terms},
     },
@@ -133,7 +133,7 @@ impl Entrance {
         let Ok(seat) = self.seat(&peer) else {
             turn_away(stream);
             let endings = &progress.warden().endings;
-            endings.note(Reason::TooMany, peer.ip, Version::Http1);
+            endings.note(Reason::TooMany, peer.ip, None);
             return None;
         };
         let (arrived, entry) = self.way.lead_in(stream, progress).await?;
@@ -203,7 +203,7 @@ async fn announced(stream: &mut TcpStream, proxy: &Peer, progress: &Progress) ->
     tracing::debug!(%client, %failure, "nobody was announced");
     if failure.is_of_the_proxy() {
         let endings = &progress.warden().endings;
-        endings.note(Reason::Unannounced, client, Version::Http1);
+        endings.note(Reason::Unannounced, client, None);
     }
     None
 }

@@ -32,6 +32,7 @@ use crate::{
         hsts::HstsLayer,
         identity::IdentityLayer,
         rate_limit::RateLimitLayer,
+        recognize::RecognizeLayer,
         request_id::{Ids, RequestIdLayer, X_REQUEST_ID},
         wrong_door::{Entry, WrongDoorLayer},
     },
@@ -110,6 +111,7 @@ pub struct Site {
     careful: CarefulLayer,
     cors: CorsLayer,
     throttle: Arc<Throttle>,
+    recognize: RecognizeLayer,
     authenticate: AuthenticateLayer,
     identity: IdentityLayer,
     auth: AuthService,
@@ -161,6 +163,7 @@ impl Site {
             careful: plan.careful.clone(),
             cors: plan.cors.clone(),
             throttle: Arc::new(plan.throttle.for_worker()),
+            recognize: RecognizeLayer::new(counts_people(&plan.throttle).then(|| gate.clone())),
             authenticate: AuthenticateLayer::required(gate),
             identity: plan.identity.clone(),
             auth: plan.auth.for_worker(),
@@ -212,6 +215,7 @@ impl Site {
             .layer(self.identity.clone())
             .service(self.way_to_the_apps());
         let auth = ServiceBuilder::new()
+            .layer(self.recognize.clone())
             .layer(throttle(Stage::Admitted))
             .service(ServiceExt::<Request<Incoming>>::map_response(
                 self.auth.clone(),
@@ -261,6 +265,11 @@ impl Site {
         });
         forward.map_response(leave_to_us)
     }
+}
+
+/// Whether any limit of all requests is one of persons or logins.
+fn counts_people(throttle: &Throttle) -> bool {
+    !throttle.everywhere(Stage::Admitted).is_empty()
 }
 
 /// The way to the app that the request's route leads to.

@@ -57,6 +57,11 @@ fn findings(root: &Section<'_>, subject: &Subject<'_>) -> Vec<Problem> {
         let what = "phone numbers, codes and tokens travel in the clear";
         found.push(section.problem("listen", what, Some(help.to_owned())));
     }
+    if subject.server.trusted_proxies.are_everybody() {
+        let what = "everybody is believed about who their client is, and so gets past every limit";
+        let help = "name the networks of your proxies alone, `[\"10.0.0.0/8\"]`".to_owned();
+        found.push(section.problem("trusted_proxies", what, Some(help)));
+    }
     if let MasterSecret::Kept { file, .. } = &subject.server.secret {
         let what = format!(
             "the master secret is made by the first run and kept in {}",

@@ -106,7 +106,7 @@ impl<'a> CanonicalPath<'a> {
             match byte {
                 0..=0x1f | 0x7f => return Err(Ambiguity::Control),
                 b'\\' => escapes = escapes.with(Escape::Backslash),
-                b'%' if rest.get(..2).and_then(hex_byte).is_some_and(is_dangerous) => {
+                b'%' if hides_danger(rest) => {
                     escapes = escapes.with(Escape::Percent);
                 }
                 0x80.. if begins_overlong(byte, next_escaped(rest)) => {
@@ -261,9 +261,33 @@ const fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
-/// What must not come to light when a server decodes once more than it should.
-const fn is_dangerous(byte: u8) -> bool {
-    matches!(byte, b'/' | b'\\' | b'.' | b'%') || byte.is_ascii_control()
+/// Whether what follows an escaped percent sign is what must not come to light when a server decodes once
+/// more than it should: of a path's shape, the end of a name, or such a thing in more bytes.
+fn hides_danger(rest: &str) -> bool {
+    let Some(byte) = rest.get(..2).and_then(hex_byte) else {
+        return false;
+    };
+    let next = rest.get(2..).and_then(|next| next.strip_prefix('%'));
+    let next = next.map(|next| next.strip_prefix("25").unwrap_or(next));
+    let next = next.and_then(|next| next.get(..2)).and_then(hex_byte);
+    matches!(byte, b'/' | b'\\' | b'.' | b'%' | b';')
+        || byte.is_ascii_control()
+        || begins_overlong(byte, next)
+}
+
+/// Whether such a character stands anywhere in `path`.
+fn holds_overlong(path: &str) -> bool {
+    let mut escapes = path.split('%').skip(1).peekable();
+    while let Some(escape) = escapes.next() {
+        let byte = escape.get(..2).and_then(hex_byte);
+        // Only what follows at once belongs to it.
+        let next = escapes.peek().filter(|_| escape.len() == 2);
+        let next = next.and_then(|next| next.get(..2)).and_then(hex_byte);
+        if byte.is_some_and(|byte| begins_overlong(byte, next)) {
+            return true;
+        }
+    }
+    false
 }
 
 #[cfg(test)]

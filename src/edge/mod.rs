@@ -13,6 +13,7 @@
 //! | [`cors`] | the route, `Origin` | `Access-Control-*` of the response; answers what browsers ask in advance |
 //! | [`rate_limit`] | the client; further in, the principal | `RateLimit` of the response; answers what comes too fast |
 //! | [`dispatch`] | the destination | nothing: refuses, or hands on to the auth service or a route |
+//! | [`recognize`] | the token, of a request to the auth service | [`gate::Principal`] |
 //! | [`authenticate`] | the route's access, the token | [`gate::Principal`] |
 //! | [`identity`] | the principal | the identity headers, after taking away all that look like them |
 //! | [`app_answer`] | the app's answer | takes away the gateway's cookies and its name in `Proxy-Status` |
@@ -45,6 +46,7 @@ pub mod dispatch;
 pub mod authenticate;
 pub mod gate;
 pub mod login_redirect;
+pub mod recognize;
 mod token_cache;
 
 pub mod identity;

@@ -11,8 +11,9 @@
 //! A request is judged in two stages, by its address when it arrives and by who sent it when that is
 //! known. In each, all limits that count it are asked; if one refuses, none is charged. What the first
 //! stage took stays taken when the second refuses: the request did arrive, and its token was looked at.
-//! The gateway's own endpoints find out by themselves who is asking, so there nobody is counted as a
-//! person or a login. What browsers ask in advance is answered before, since a refusal costs as much.
+//! Who asks the gateway's own endpoints counts as a person or a login when they bring a token that is good;
+//! what they do without one is limited by what it is about (`otp.limits`). A refusal of this process asks the
+//! store nothing: it must cost less than what it refuses. What browsers ask in advance is answered before, since a refusal costs as much.
 
 mod local;
 mod shared;

@@ -1,6 +1,13 @@
 //! Limits that are judged together: who is counted, what is given back, and what the tightest of them says.
 
-use std::num::NonZeroU32;
+use std::{
+    num::NonZeroU32,
+    sync::{
+        Barrier,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
 
 use super::*;
 use crate::{
@@ -155,6 +162,40 @@ fn of_several_that_refuse_the_longest_wait_is_told() {
         (exceeded.rate, exceeded.wait),
         (slow, Duration::from_hours(1))
     );
+}
+
+/// However many threads ask at once, and whomever for.
+#[test]
+fn of_many_who_ask_at_the_same_time_each_gets_exactly_what_they_may_have() {
+    const MAX: usize = 5;
+    const CALLERS: usize = 200;
+    const THREADS: usize = 8;
+    let max = u32::try_from(MAX).unwrap();
+    let throttle = throttle(&[per_minute(max, Whose::Ip)], &[], &clock());
+    let rules = throttle.everywhere(Stage::Arrived);
+    let start = Barrier::new(THREADS);
+    let passed: [AtomicUsize; CALLERS] = std::array::from_fn(|_| AtomicUsize::new(0));
+    let asks = |thread: usize| {
+        start.wait();
+        for step in 0..MAX * CALLERS {
+            // Each begins elsewhere, and comes to all of them.
+            let who = (step + thread * CALLERS / THREADS) % CALLERS;
+            if rules
+                .take(&caller(u8::try_from(who).unwrap(), None))
+                .is_ok()
+            {
+                passed[who].fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    };
+    thread::scope(|scope| {
+        let asks = &asks;
+        for thread in 0..THREADS {
+            scope.spawn(move || asks(thread));
+        }
+    });
+    let passed = passed.map(AtomicUsize::into_inner);
+    assert_eq!(passed, [MAX; CALLERS]);
 }
 
 /// What an attacker with more addresses than the table has places can do to others: nothing.

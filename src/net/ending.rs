@@ -142,9 +142,9 @@ impl Endings {
         }
     }
 
-    /// A connection of `client` ends for `reason`.
-    pub fn note(&self, reason: Reason, client: IpAddr, version: Version) {
-        let protocol = version.as_str();
+    /// A connection of `client` ends for `reason`, if it got so far in this version.
+    pub fn note(&self, reason: Reason, client: IpAddr, version: Option<Version>) {
+        let protocol = version.map(Version::as_str);
         let is_ordinary = reason.is_ordinary();
         let reason = reason.as_str();
         self.metrics.connection_ended(reason, 1);
@@ -211,7 +211,9 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::HashSet;
+    use std::{collections::HashSet, net::Ipv4Addr, sync::Arc};
+
+    const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
     #[test]
     fn every_reason_has_a_spelling_of_its_own() {
@@ -241,10 +243,25 @@ mod tests {
     }
 
     #[test]
+    fn who_has_said_nothing_yet_has_spoken_no_protocol() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let out = Arc::new(file.reopen().expect("the same file"));
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(out);
+        let endings = Endings::new(Metrics::new());
+        tracing::subscriber::with_default(subscriber.finish(), || {
+            endings.note(Reason::TooMany, CLIENT, None);
+            endings.note(Reason::Stalled, CLIENT, Some(Version::Http2));
+        });
+        let log = std::fs::read_to_string(file.path()).expect("text");
+        let said: Vec<_> = log.lines().map(|line| line.contains("protocol=")).collect();
+        assert_eq!(said, [false, true], "{log}");
+    }
+
+    #[test]
     fn every_reason_is_a_metric_before_it_ever_happened() {
         let metrics = Metrics::new();
         let endings = Endings::new(metrics.clone());
-        endings.note(Reason::Stalled, [192, 0, 2, 1].into(), Version::Http2);
+        endings.note(Reason::Stalled, CLIENT, Some(Version::Http2));
         let mut text = String::new();
         metrics.encode(&mut text).expect("text");
         for (reason, count) in Reason::ALL.map(|r| (r, u32::from(r == Reason::Stalled))) {

@@ -39,6 +39,10 @@ pub enum Entrance {
 /// Connections the kernel keeps for us while a worker is busy.
 const BACKLOG: i32 = 4096;
 
+/// Bytes that the kernel takes from us before it has sent them. Without a bound it would keep megabytes
+/// for each client that does not read; what is on its way to those that do is not counted.
+const MAX_UNSENT: u32 = 256 << 10;
+
 /// How long to wait after the process ran out of file descriptors: until some connection ends.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(50);
 
@@ -64,8 +68,9 @@ pub fn bind(address: SocketAddr, count: usize) -> io::Result<Vec<StdListener>> {
     let mut address = address;
     for _ in 0..count {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-        // What is accepted takes it over.
+        // What is accepted takes these over.
         socket.set_tcp_keepalive(&KEEPALIVE)?;
+        socket.set_tcp_notsent_lowat(MAX_UNSENT)?;
         socket.set_reuse_address(true)?;
         socket.set_nonblocking(true)?;
         if sockets.is_empty() {

@@ -136,6 +136,11 @@ impl TrustedProxies {
         self.networks.iter().any(|network| network.contains(&ip))
     }
 
+    /// Whether everybody is, of one family of addresses at least.
+    pub fn are_everybody(&self) -> bool {
+        self.networks.iter().any(|it| it.prefix_len() == 0)
+    }
+
     /// Whether anybody is trusted.
     pub const fn is_empty(&self) -> bool {
         self.networks.is_empty()

@@ -26,7 +26,8 @@ use crate::net::{
 #[derive(Debug)]
 pub struct Progress {
     phase: Cell<Phase>,
-    version: Cell<Version>,
+    /// `None` until somebody has spoken.
+    version: Cell<Option<Version>>,
     in_flight: Cell<u32>,
     /// Whether an answer was asked for its next piece.
     asked: Cell<bool>,
@@ -76,7 +77,7 @@ impl Progress {
     pub fn new(warden: Rc<Warden>, client: SocketAddr) -> Rc<Self> {
         let new = Rc::new(Self {
             phase: Cell::new(Phase::Opening),
-            version: Cell::new(Version::Http1),
+            version: Cell::new(None),
             in_flight: Cell::new(0),
             asked: Cell::new(false),
             owes: Cell::new(false),
@@ -121,14 +122,14 @@ impl Progress {
 
     /// TLS is agreed on, and so is what will be spoken, of which nothing has come yet.
     pub fn secured(&self, version: Version) {
-        self.version.set(version);
+        self.version.set(Some(version));
         self.enter(Phase::Opening);
     }
 
     /// The client's protocol is known. An HTTP/2 client may be silent from now on, an HTTP/1
     /// client is in the middle of a request head.
     pub fn speaks(&self, version: Version) {
-        self.version.set(version);
+        self.version.set(Some(version));
         match version {
             Version::Http1 => self.enter(Phase::Head),
             Version::Http2 => self.begin_pause(),
@@ -322,7 +323,7 @@ impl Progress {
             Phase::Handshake => timer.after(limits.handshake),
             Phase::Opening => timer.after(limits.first_byte),
             // HTTP/2 has a state that cannot be given up.
-            Phase::Idle if self.version.get() == Version::Http1 => {
+            Phase::Idle if self.version.get() == Some(Version::Http1) => {
                 timer.after(READY).min(self.idle_due.get())
             }
             Phase::Idle | Phase::Resting => self.idle_due.get(),

@@ -17,6 +17,7 @@ use crate::{
         download::Download,
         error::Error,
         lease::{Lease, Sent},
+        personal,
         tether::Tether,
         upload::{Upload, UploadEnd, Watch},
         upstream::Upstream,
@@ -114,6 +115,9 @@ impl Exchange {
             let Some(request) = self.request.take() else {
                 return Err(Error::Target);
             };
+            if personal::is_brought(request.headers()) {
+                lease.is_for_this_alone();
+            }
             let body = request.body();
             body.sent_under(lease.alarm(), self.terms.response_timeout, self.latest);
             let upload = body.watch();
@@ -128,6 +132,9 @@ impl Exchange {
                 Err(Error::Switched)
             }
             Sent::Answered(response) => {
+                if personal::is_offered(response.headers()) {
+                    lease.is_for_this_alone();
+                }
                 if is_stream(response.headers()) {
                     lease.answers_in_a_stream();
                 }

@@ -25,6 +25,8 @@ pub struct Lease {
     endpoint: Rc<Endpoint>,
     line: Line,
     was_used_before: bool,
+    /// Whether nobody else may use it after this.
+    is_personal: bool,
     /// Between two pieces of the answer's body.
     body_idle: Duration,
 }
@@ -67,6 +69,7 @@ impl Lease {
             endpoint: Rc::clone(endpoint),
             line,
             was_used_before: false,
+            is_personal: false,
             body_idle: endpoint.spec.body_idle,
         }
     }
@@ -103,6 +106,11 @@ impl Lease {
         self.was_used_before
     }
 
+    /// The app may know somebody by this connection.
+    pub const fn is_for_this_alone(&mut self) {
+        self.is_personal = true;
+    }
+
     /// The answer may be silent for long.
     pub fn answers_in_a_stream(&mut self) {
         self.body_idle = self.endpoint.spec.stream_idle;
@@ -135,8 +143,14 @@ impl Lease {
 
     /// The exchange is over, on both sides: the line can be used again.
     pub fn give_back(self) {
-        let Self { endpoint, line, .. } = self;
+        let Self {
+            endpoint,
+            line,
+            is_personal,
+            ..
+        } = self;
         match line {
+            Line::Http1(connection) if is_personal => drop(connection),
             Line::Http1(connection) => {
                 let spec = &endpoint.spec;
                 endpoint.resting.put(connection, spec.idle, spec.max_idle);

@@ -14,6 +14,7 @@ mod endpoint;
 mod http1;
 mod http2;
 mod lease;
+mod personal;
 mod upstream;
 
 mod error;

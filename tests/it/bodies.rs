@@ -110,6 +110,34 @@ async fn an_upload_arrives_piece_by_piece_as_the_client_gives_it() {
 }
 
 #[tokio::test]
+async fn of_an_answer_that_nobody_reads_the_kernel_keeps_little() {
+    let mut scene = Scene::get(&[]).await;
+    scene
+        .server
+        .send("HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n")
+        .await;
+    scene.server.flood(MUCH).await;
+    let kept = unacknowledged(scene.stage.address.port());
+    // It would be 4 MiB, or whatever else `tcp_wmem` says.
+    assert!((1..1 << 20).contains(&kept), "{kept} bytes");
+}
+
+/// Bytes that the kernel keeps for who has connected to this port.
+fn unacknowledged(port: u16) -> usize {
+    let sockets = std::fs::read_to_string("/proc/net/tcp").expect("Linux");
+    let ours = format!(":{port:04X}");
+    let kept = sockets.lines().filter_map(|line| {
+        let mut fields = line.split_whitespace().skip(1);
+        let local = fields.next()?;
+        let queues = fields.nth(2)?;
+        let (waiting, _) = queues.split_once(':')?;
+        local.ends_with(&ours).then_some(waiting)
+    });
+    kept.map(|hex| usize::from_str_radix(hex, 16).expect("hex"))
+        .sum()
+}
+
+#[tokio::test]
 async fn an_endless_answer_waits_for_a_client_that_does_not_read() {
     let mut scene = Scene::get(&[]).await;
     scene

@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::stage::{
     BEHIND_A_PROXY, PHONE, Stage,
     client::{Answer, Connection},
+    grpc::Caller,
     h2::H2,
     upstream::{Upstream, reply},
     wire::Wire,
@@ -149,6 +150,55 @@ async fn the_gateways_own_endpoints_and_ways_to_nowhere_count_like_all_others() 
     for path in ["/app", "/nowhere", "/app/../x", "/api/auth/login"] {
         is_limited(&stage.get(path).send().await, "ip");
     }
+}
+
+#[tokio::test]
+async fn at_the_gateways_own_endpoints_a_person_is_a_person_too() {
+    let limits = "server.limits.requests = [\"3/m per subject\"]";
+    let stage = Stage::with(&[limits]).await;
+    let (mine, other) = (stage.log_in(PHONE).await, stage.log_in("+14155550101").await);
+    let me = |token: &str| stage.get("/api/auth/me").bearer(token).send();
+    assert_eq!(me(&mine.access).await.status, 200);
+    assert_eq!(stage.get("/").bearer(&mine.access).send().await.status, 200);
+    let sessions = stage.get("/api/auth/sessions").bearer(&mine.access);
+    assert_eq!(sessions.send().await.status, 200);
+    is_limited(&me(&mine.access).await, "subject");
+    let logout = stage.post("/api/auth/logout").bearer(&mine.access);
+    is_limited(&logout.send().await, "subject");
+    // Neither somebody else, nor who is nobody: their refusals are those of the endpoint.
+    assert_eq!(me(&other.access).await.status, 200);
+    for _ in 0..4 {
+        me("nonsense").await.is_refused(401, "invalid_token");
+    }
+}
+
+#[tokio::test]
+async fn who_calls_by_grpc_is_told_in_its_words() {
+    let stage = Stage::with(&[&open("[\"1/30s per ip\"]")]).await;
+    assert_eq!(stage.get("/").send().await.status, 200);
+    let caller = Caller::to(stage.address).await;
+    let ended = caller.ask(&[], b"hello").await;
+    ended.is_refused("8", "rate_limited");
+    assert_eq!(ended.head["grpc-retry-pushback-ms"], "30000");
+    assert_eq!(stage.upstream.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn a_handshake_counts_like_any_other_request() {
+    let stage = Stage::with(&[&open("[\"1/30s per ip\"]")]).await;
+    assert_eq!(stage.get("/").send().await.status, 200);
+    let handshake = [
+        ("connection", "Upgrade"),
+        ("upgrade", "websocket"),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ];
+    let call = stage.get("/");
+    let call = handshake.iter().fold(call, |call, (name, value)| call.header(name, value));
+    let refused = call.send().await;
+    is_limited(&refused, "ip");
+    assert_eq!(refused.header("retry-after"), "30");
+    assert_eq!(stage.upstream.seen().len(), 1);
 }
 
 #[tokio::test]

@@ -51,6 +51,31 @@ fn where_only_trusted_proxies_may_come_somebody_must_be_trusted() {
 }
 
 #[test]
+fn to_believe_everybody_is_advised_against_and_no_production() {
+    let text = |mode: &str, network: &str| {
+        format!("[server]\nmode = '{mode}'\ntrusted_proxies = ['10.0.0.0/8', '{network}']\n")
+    };
+    let what = "everybody is believed about who their client is, and so gets past every limit";
+    for network in ["0.0.0.0/0", "::/0", "::ffff:0.0.0.0/96"] {
+        let advice = load(&text("development", network))
+            .expect("no problems")
+            .advice;
+        let said: Vec<_> = advice.iter().map(ToString::to_string).collect();
+        assert!(said.iter().any(|advice| advice.contains(what)), "{said:?}");
+        let refused = load(&text("production", network)).expect_err(network);
+        assert!(refused.to_string().contains(what), "{refused}");
+    }
+    let advice = load(&text("development", "192.0.2.1"))
+        .expect("no problems")
+        .advice;
+    assert!(
+        !advice
+            .iter()
+            .any(|advice| advice.to_string().contains(what))
+    );
+}
+
+#[test]
 fn proxies_give_their_word_in_one_way() {
     let dialect = |text: &str| config(text).live.trusted_proxies.dialect();
     assert_eq!(dialect(""), Dialect::XForwarded);

@@ -1,6 +1,6 @@
 //! Escapes of what paths are made of, and how a path reads to servers that undo them before they look where it leads.
 
-use crate::domain::target::{Ambiguity, is_unreserved, name_of};
+use crate::domain::target::{Ambiguity, holds_overlong, is_unreserved, name_of};
 
 /// An escape that readers disagree about: to some it is a letter, to others a part of the path's shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +84,9 @@ pub fn loosest_reading(path: &str) -> Result<String, Ambiguity> {
     if read.bytes().any(|byte| byte.is_ascii_control()) {
         return Err(Ambiguity::Control);
     }
+    if holds_overlong(&read) {
+        return Err(Ambiguity::Overlong);
+    }
     let mut loosest = String::with_capacity(read.len());
     for segment in read
         .split(['/', '\\'])
@@ -128,7 +131,7 @@ fn undo_once(path: &str) -> String {
 
 /// Whether a path takes its shape from this byte, or loses it by it.
 const fn is_of_shape(byte: u8) -> bool {
-    matches!(byte, b'/' | b'\\' | b'%') || byte.is_ascii_control()
+    matches!(byte, b'/' | b'\\' | b'%' | b';') || byte.is_ascii_control()
 }
 
 #[cfg(test)]
@@ -149,6 +152,7 @@ mod tests {
             ("/a%255Cb", "/a/b"),
             ("/a%25b", "/a%b"),
             ("/a%3Fb%23c%C3%A9", "/a%3Fb%23c%C3%A9"),
+            ("/%25E0%25B8%2581%25c0b%C0", "/%E0%B8%81%c0b%C0"),
             ("/%2F", "/"),
         ] {
             assert_eq!(loosest_reading(path).as_deref(), Ok(read), "{path}");
@@ -163,6 +167,10 @@ mod tests {
             ("/a/%252e%252E/b", Ambiguity::DotSegment),
             ("/a%252F%252e%252e", Ambiguity::DotSegment),
             ("/a/%252e;x/b", Ambiguity::DotSegment),
+            ("/a/..%253b/b", Ambiguity::DotSegment),
+            ("/a/%25c0%25ae/b", Ambiguity::Overlong),
+            ("/a/%25c0%ae/b", Ambiguity::Overlong),
+            ("/a/%2525e0%252580%25af/b", Ambiguity::Overlong),
             ("/a%2500", Ambiguity::Control),
             ("/a%25250d", Ambiguity::Control),
         ] {

@@ -81,6 +81,9 @@ async fn no_parameter_hides_a_step_up() {
         ("/public/%2e%2e;/admin", step),
         ("/public/..%3b/admin", step),
         ("/public/%2e%2e%3Bx/admin", step),
+        ("/public/..%253b/admin", step),
+        ("/public/%252e%252e%25253bx/admin", step),
+        ("/admin%253bx", "encoded twice"),
     ])
     .await;
 }
@@ -273,6 +276,9 @@ async fn a_character_in_more_bytes_than_it_needs_is_refused() {
         ("/public/%e0%80%af", long),
         ("/public/%F0%80%80%AF", long),
         ("/public/x%C0%80", long),
+        ("/public/%25c0%25ae%25c0%25ae/admin", long),
+        ("/public/%25c0%ae%25c0%ae/admin", long),
+        ("/public%2525E0%252580%2525AFadmin", long),
     ])
     .await;
 }

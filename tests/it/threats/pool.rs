@@ -88,3 +88,43 @@ async fn what_an_app_repeats_of_a_request_begins_no_line() {
         assert_eq!(arrived[0]["target"], format!("/public?to={value}"));
     }
 }
+
+// Traefik CVE-2026-88007: an app that knows a caller by the connection takes the next one for the same.
+#[tokio::test]
+async fn a_connection_that_an_app_knows_somebody_by_is_nobody_elses() {
+    let app = Puppet::new().await;
+    let stage = gate(&[&app.setting(), DOORS[1]]).await;
+    let exchange = async |said: &str, head: &str| {
+        let mut client = Wire::to(stage.address).await;
+        let asked = format!("GET /public HTTP/1.1\r\nHost: h\r\n{said}\r\n");
+        client.send(asked).await;
+        let mut server = app.accept().await;
+        server.request().await;
+        let answer = format!("HTTP/1.1 {head}\r\nContent-Length: 2\r\n\r\nok");
+        server.send(answer).await;
+        assert_eq!(client.answer().await.text(), "ok");
+        server
+    };
+    for (said, head) in [
+        ("", "401 Unauthorized\r\nWWW-Authenticate: NTLM"),
+        (
+            "",
+            "401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"a\", negotiate",
+        ),
+        (
+            "Authorization: NTLM TlRMTVNTUAAB\r\n",
+            "401 Unauthorized\r\nWWW-Authenticate: NTLM TlRMTVNTUAAC",
+        ),
+        ("Authorization: Negotiate YII=\r\n", "200 OK"),
+        ("", "200 OK\r\nWWW-Authenticate: Negotiate oYG="),
+    ] {
+        let mut server = exchange(said, head).await;
+        assert_eq!(server.rest().await, "", "{said} {head}");
+    }
+    // A login that comes with every request leaves nothing behind.
+    let basic = "Authorization: Basic YTpi\r\n";
+    let mut server = exchange(basic, "401 Unauthorized\r\nWWW-Authenticate: Basic").await;
+    let mut client = Wire::to(stage.address).await;
+    client.send(GET).await;
+    assert_eq!(server.request().await.line, "GET /public HTTP/1.1");
+}

@@ -5,6 +5,7 @@ mod clients;
 mod endings;
 mod handshakes;
 mod http_2;
+mod https;
 
 use serde_json::json;
 
