@@ -96,7 +96,7 @@ const DEEDS: &[Privilege] = &[
         why: "listeners are made in net and held in app",
     },
     Privilege {
-        words: &["TcpStream::connect", "hyper::client", "legacy::Client"],
+        words: &["TcpStream::connect", "client::conn", "legacy::Client"],
         places: &[
             "src/net/dial.rs",
             "src/net/client.rs",
