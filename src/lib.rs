@@ -75,8 +75,9 @@
 //! code follows with a key derived from the master secret, and a keyed tag of the code, against which
 //! answers are compared. A phone number has one live code; every caller who asked for it has a
 //! challenge of its own on it, so that nobody's wrong answers burn somebody else's. A message is sent on
-//! the credit of the places it concerns (`domain::fraud`), in the step that begins the challenge; a
-//! right answer pays in the step that opens the session.
+//! the credit of the places it concerns (`domain::fraud`) and paid from budgets of money
+//! (`domain::budget`), in the step that begins the challenge; a right answer pays back in the step
+//! that opens the session.
 //!
 //! # Life of a session
 //!

@@ -137,7 +137,7 @@ impl Copied {
                     self.accounts += 1;
                     self.sessions += account.sessions.len() as u64;
                 }
-                Entry::Window { .. } => self.windows += 1,
+                Entry::Window { .. } | Entry::Purse { .. } => self.windows += 1,
                 Entry::Meter { .. } => self.meters += 1,
                 Entry::Delivery { .. } | Entry::Request { .. } => self.messages += 1,
                 Entry::Revoked { .. } => self.revoked += 1,

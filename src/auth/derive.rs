@@ -7,8 +7,10 @@ use crate::{
     auth::{request_key::RequestKey, spec::SubjectKind},
     domain::{
         account::AccountKey,
+        budget::{Budget, Expense},
         delivery::{Once, OnceKey},
         fraud::{Debtor, Level, MeterKey, Tail},
+        money::Money,
         otp::{ClientKey, Code, Tag},
         phone::Phone,
         quota::{Bucket, Charge, Limit, Per},
@@ -68,22 +70,53 @@ pub fn charges(
     client: &Client,
 ) -> Vec<Charge> {
     let charge = |limit: &Limit| {
-        let subject = match limit.per {
-            Per::Phone => phone.as_e164().to_owned(),
-            Per::Ip => client.network().to_string(),
-            Per::Country => phone.calling_code().to_string(),
-            Per::All => String::new(),
-        };
-        let bucket = bucket(masters, limit, &subject);
+        let subject = whose(limit.per, phone, client);
+        let bucket = bucket(masters, b"bucket", &limit.to_string(), &subject);
         Charge {
-            bucket: match limit.per {
-                Per::Phone => bucket.beside(account),
-                Per::Ip | Per::Country | Per::All => bucket,
-            },
+            bucket: beside(bucket, limit.per, account),
             quota: limit.quota,
         }
     };
     limits.iter().map(charge).collect()
+}
+
+/// What sending a code to `phone`, which is `account`'s, for `client` at this price costs each budget,
+/// in their order.
+pub fn expenses(
+    masters: &Masters,
+    budgets: &[Budget],
+    phone: &Phone,
+    account: AccountKey,
+    client: &Client,
+    price: Money,
+) -> Vec<Expense> {
+    let expense = |budget: &Budget| {
+        let subject = whose(budget.per, phone, client);
+        let purse = bucket(masters, b"purse", &budget.to_string(), &subject);
+        Expense {
+            purse: beside(purse, budget.per, account),
+            budget: *budget,
+            price,
+        }
+    };
+    budgets.iter().map(expense).collect()
+}
+
+/// Whose events are counted together.
+fn whose(per: Per, phone: &Phone, client: &Client) -> String {
+    match per {
+        Per::Phone => phone.as_e164().to_owned(),
+        Per::Ip => client.network().to_string(),
+        Per::Country => phone.calling_code().to_string(),
+        Per::All => String::new(),
+    }
+}
+
+const fn beside(bucket: Bucket, per: Per, account: AccountKey) -> Bucket {
+    match per {
+        Per::Phone => bucket.beside(account),
+        Per::Ip | Per::Country | Per::All => bucket,
+    }
 }
 
 /// The places that a message to `phone` concerns when `client` asks for it or answers it.
@@ -155,13 +188,12 @@ pub fn subject(masters: &Masters, kind: SubjectKind, phone: &Phone) -> String {
     }
 }
 
-/// A limit's counter for one subject. The key is the one of clients; the limit's own text in front
-/// keeps these names apart from theirs.
-fn bucket(masters: &Masters, limit: &Limit, subject: &str) -> Bucket {
-    let limit = limit.to_string();
+/// What is counted for one subject of a limit or a budget. The key is the one of clients; the kind and
+/// the limit's own text in front keep these names apart from theirs.
+fn bucket(masters: &Masters, kind: &[u8], limit: &str, subject: &str) -> Bucket {
     Bucket(first(&masters.pseudonyms().name(
         Named::Client,
-        &[b"bucket", limit.as_bytes(), subject.as_bytes()],
+        &[kind, limit.as_bytes(), subject.as_bytes()],
     )))
 }
 

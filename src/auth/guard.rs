@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{
     auth::{
+        budget,
         call::{Call, Desk},
         captcha::{self, Unsolved},
         derive,
@@ -18,6 +19,7 @@ use crate::{
         wire::Wrong,
     },
     domain::{
+        account::AccountKey,
         fraud::{Alarm, Bits, Credit, Debtor, Shown, Suspicion},
         phone::Phone,
     },
@@ -86,11 +88,18 @@ pub async fn solved(desk: &Desk, call: &Call, wish: &Wish, alarm: Alarm) -> Opti
     Some(Proven(proof))
 }
 
-/// On whose credit a code is sent.
-pub fn credit(desk: &Desk, call: &Call, phone: &Phone, proven: Proven) -> Credit {
+/// On whose credit a code is sent, and what it costs.
+pub fn credit(
+    desk: &Desk,
+    call: &Call,
+    phone: &Phone,
+    account: AccountKey,
+    proven: Proven,
+) -> Credit {
     let guard = &desk.spec().guard;
     Credit {
         debtors: debtors(desk, call, phone),
+        expenses: budget::expenses(desk, call, phone, account),
         shown: if guard.only_watches(call.client.ip) {
             Shown::Everything
         } else {

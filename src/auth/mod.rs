@@ -37,6 +37,7 @@ mod verify_otp;
 mod well_known;
 
 mod bearer;
+mod budget;
 pub mod captcha;
 mod chance;
 mod cookie;

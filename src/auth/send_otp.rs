@@ -12,6 +12,7 @@ use serde_json::json;
 
 use crate::{
     auth::{
+        budget,
         call::{Call, Desk},
         captcha::Token,
         chance, derive,
@@ -34,7 +35,7 @@ use crate::{
         letter::Letter,
         wording::{Hints, Locale},
     },
-    store::Sending,
+    store::{Notes, Sending},
 };
 
 /// A code is on its way.
@@ -227,11 +228,21 @@ async fn start(
         }
     }
     match sending {
-        Sending::Started(started) => Ok(Begun::Now(started)),
-        Sending::Despite(started, alarm) => {
-            guard::note(desk, call, phone, alarm, proven);
+        Sending::Started(started) => {
+            budget::count(desk, call, phone);
             Ok(Begun::Now(started))
         }
+        Sending::Despite(started, Notes { alarm, scarce }) => {
+            budget::count(desk, call, phone);
+            if let Some(alarm) = alarm {
+                guard::note(desk, call, phone, alarm, proven);
+            }
+            for at in scarce {
+                budget::warn(desk, at);
+            }
+            Ok(Begun::Now(started))
+        }
+        Sending::Unpaid { expense, wait } => Err(budget::refuse(desk, call, phone, expense, wait)),
         Sending::Limited { charge, wait } => Err(limited(desk, call, phone, charge, wait)),
         Sending::Suspected(alarm) => Err(guard::refuse(desk, call, phone, alarm, proven)),
         Sending::Repeated(started) => Ok(Begun::Before(started)),
@@ -268,7 +279,7 @@ async fn step(
     let account = derive::account_key(masters, &subject);
     let charges = derive::charges(masters, &spec.limits, phone, account, &call.client);
     let store = &desk.parts.store;
-    let credit = guard::credit(desk, call, phone, proven);
+    let credit = guard::credit(desk, call, phone, account, proven);
     let parcel = Parcel {
         once: once(masters, call, account, wish),
         ..parcel

@@ -8,8 +8,10 @@ use crate::{
     auth::captcha,
     clock::Timestamp,
     domain::{
+        budget::Budget,
         otp::{self, Code},
         phone::{CallingCode, Kind, Phone},
+        prices::Prices,
         quota::Limit,
         session,
     },
@@ -36,6 +38,10 @@ pub struct Spec {
     pub otp: otp::Policy,
     /// How many codes are sent at most.
     pub limits: Vec<Limit>,
+    /// How much money may be spent on codes.
+    pub budgets: Vec<Budget>,
+    /// What a code costs.
+    pub prices: Prices,
     /// What becomes of those whose codes nobody answers.
     pub guard: Guard,
     /// Whose captchas do instead of the work that they have to prove, if anybody's.

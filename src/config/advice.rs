@@ -1,11 +1,12 @@
 //! What works on a developer's machine and should not go into production.
 
 use crate::{
-    auth::captcha,
+    auth::{self, captcha},
     config::{
         MasterSecret,
         captcha::findings as findings_of_captchas,
         document::Section,
+        money,
         problem::{Advice, Problem, Reported},
         server::{Mode, Server},
         sms::findings as findings_of_sms,
@@ -24,6 +25,8 @@ pub struct Subject<'a> {
     pub server: &'a Server,
     /// Where the state lives.
     pub store: &'a Backend,
+    /// How people log in.
+    pub login: &'a auth::Spec,
     /// Who carries messages.
     pub sms: &'a sms::Spec,
     /// Whose captchas are taken.
@@ -81,6 +84,7 @@ fn findings(root: &Section<'_>, subject: &Subject<'_>) -> Vec<Problem> {
         let tokens = root.section("tokens");
         found.push(tokens.problem("keys", what, Some(help.to_owned())));
     }
+    found.extend(money::findings(&root.section("otp"), subject.login));
     found.extend(findings_of_sms(&root.section("sms"), subject.sms));
     found.extend(findings_of_captchas(&root.section("otp"), subject.captcha));
     for (name, upstream) in root.named("upstreams") {

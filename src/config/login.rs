@@ -19,8 +19,10 @@ use crate::{
         wording::wording,
     },
     domain::{
+        budget::Budget,
         otp::{self, Length},
         phone::{CallingCode, Kind},
+        prices::Prices,
         quota::{Limit, Per, Quota},
         session,
     },
@@ -78,6 +80,8 @@ pub fn login(
         refused_kinds: otp.refused_kinds,
         otp: otp.policy,
         limits: otp.limits,
+        budgets: otp.budgets,
+        prices: otp.prices,
         guard: otp.guard,
         captcha: otp.captcha,
         resend_in: otp.resend_in,
@@ -123,6 +127,8 @@ pub fn bases(auth: &Section<'_>) -> Result<Bases, Reported> {
 struct Otp {
     policy: otp::Policy,
     limits: Vec<Limit>,
+    budgets: Vec<Budget>,
+    prices: Prices,
     guard: auth::Guard,
     captcha: Option<auth::captcha::Spec>,
     resend_in: Duration,
@@ -146,6 +152,8 @@ fn otp(section: &Section<'_>, public_url: Option<&Origin>) -> Result<Otp, Report
         "refuse_types",
         r#"["premium_rate", "shared_cost", "toll_free", "pager", "uan", "voicemail"]"#,
     );
+    let budgets = section.read("budgets", "[]");
+    let prices = section.read("prices", "{}");
     let guard = guard(section);
     let captcha = captcha(section, public_url);
     let length = policy
@@ -160,6 +168,8 @@ fn otp(section: &Section<'_>, public_url: Option<&Origin>) -> Result<Otp, Report
     Ok(Otp {
         policy: policy?,
         limits,
+        budgets: budgets?,
+        prices: prices?,
         guard: guard?,
         captcha: captcha?,
         resend_in: resend_in?.max(resend_after),

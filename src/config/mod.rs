@@ -11,6 +11,7 @@ mod unknown;
 
 mod http_url;
 mod master;
+mod money;
 mod path;
 mod units;
 mod url;

@@ -86,6 +86,7 @@ pub fn read(root: &Section<'_>, flags: &Flags) -> Result<Loaded, Reported> {
         root,
         &Subject {
             server: &server,
+            login: &login,
             store: &store.backend,
             sms: &sms.spec,
             captcha: login.captcha.as_ref(),

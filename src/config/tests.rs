@@ -9,6 +9,7 @@ use crate::{
 
 mod captcha;
 mod clients;
+mod money;
 mod problems;
 mod receipts;
 mod shown;

@@ -3,6 +3,7 @@
 use std::{fmt, num::NonZeroU32, time::Duration};
 
 use crate::domain::{
+    budget::Budget,
     quota::{Limit, Per, Quota},
     rate::{Counted, Rate, Whose},
 };
@@ -60,14 +61,29 @@ pub fn size(text: &str) -> Option<Size> {
 
 /// Reads a limit: how many, in which span, for whom.
 pub fn limit(text: &str) -> Option<Limit> {
-    let (written, per) = text.split_once(" per ")?;
-    let per = [Per::Phone, Per::Ip, Per::Country, Per::All]
-        .into_iter()
-        .find(|known| known.as_str() == per)?;
+    let (written, per) = per(text)?;
     Some(Limit {
         quota: quota(written)?,
         per,
     })
+}
+
+/// Reads a budget: how much money, in which span, for whom.
+pub fn budget(text: &str) -> Option<Budget> {
+    let (written, per) = per(text)?;
+    let (max, window) = written.split_once('/')?;
+    Some(Budget {
+        max: max.parse().ok()?,
+        window: span(window)?,
+        per,
+    })
+}
+
+/// What stands in front of whom it is for, and who that is.
+fn per(text: &str) -> Option<(&str, Per)> {
+    let (written, per) = text.split_once(" per ")?;
+    let mut known = [Per::Phone, Per::Ip, Per::Country, Per::All].into_iter();
+    Some((written, known.find(|known| known.as_str() == per)?))
 }
 
 /// Reads a limit of the throttle: how many, in which span, how many at once, of whom, counted by whom.
@@ -95,15 +111,18 @@ pub fn rate(text: &str) -> Option<Rate> {
 /// Reads how many in which span; of a unit alone there is one.
 fn quota(text: &str) -> Option<Quota> {
     let (max, window) = text.split_once('/')?;
-    let unit = TIMES.iter().find(|(unit, _)| *unit == window);
-    let window = match unit {
-        Some((_, millis)) => Duration::from_millis(*millis),
-        None => duration(window).filter(|window| !window.is_zero())?,
-    };
     Some(Quota {
         max: count(max)?,
-        window,
+        window: span(window)?,
     })
+}
+
+/// Reads a span that is not empty; of a unit alone there is one.
+fn span(text: &str) -> Option<Duration> {
+    match TIMES.iter().find(|(unit, _)| *unit == text) {
+        Some((_, millis)) => Some(Duration::from_millis(*millis)),
+        None => duration(text).filter(|span| !span.is_zero()),
+    }
 }
 
 /// Reads a number of things, of which there is one at least.

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use crate::{
     domain::{
+        budget::Budget,
         fraud::{Alarm, Bits, Suspicion},
         phone::Phone,
         session::SessionId,
@@ -26,6 +27,8 @@ pub enum Event {
     OtpRepeated,
     /// A send was refused by the named limit.
     OtpLimited(&'static str),
+    /// A send was refused since it would cost this budget more than there is.
+    OtpUnpaid(Budget),
     /// The conversion guard suspected a place that a send concerned, and this became of it.
     OtpSuspected(Alarm, Verdict),
     /// A send or an answer used a configured test number.
@@ -63,7 +66,7 @@ impl Event {
         match self {
             Self::OtpSent => "otp.sent",
             Self::OtpRepeated => "otp.repeated",
-            Self::OtpLimited(_) => "otp.limited",
+            Self::OtpLimited(_) | Self::OtpUnpaid(_) => "otp.limited",
             Self::OtpSuspected(..) => "otp.suspected",
             Self::TestNumberUsed => "otp.test_number",
             Self::TestNumberElsewhere => "otp.test_number_elsewhere",
@@ -78,9 +81,28 @@ impl Event {
     const fn policy(self) -> Option<&'static str> {
         match self {
             Self::OtpLimited(policy) => Some(policy),
+            Self::OtpUnpaid(_) => Some("budget"),
             Self::OtpSuspected(..)
             | Self::OtpSent
             | Self::OtpRepeated
+            | Self::TestNumberUsed
+            | Self::TestNumberElsewhere
+            | Self::OtpVerified
+            | Self::OtpWrong
+            | Self::SessionRefreshed
+            | Self::SessionReplayed
+            | Self::SessionRevoked => None,
+        }
+    }
+
+    /// The budget that is spent.
+    const fn budget(self) -> Option<Budget> {
+        match self {
+            Self::OtpUnpaid(budget) => Some(budget),
+            Self::OtpSuspected(..)
+            | Self::OtpSent
+            | Self::OtpRepeated
+            | Self::OtpLimited(_)
             | Self::TestNumberUsed
             | Self::TestNumberElsewhere
             | Self::OtpVerified
@@ -98,6 +120,7 @@ impl Event {
             Self::OtpSent
             | Self::OtpRepeated
             | Self::OtpLimited(_)
+            | Self::OtpUnpaid(_)
             | Self::TestNumberUsed
             | Self::TestNumberElsewhere
             | Self::OtpVerified
@@ -118,6 +141,7 @@ impl Event {
             Self::OtpSent
             | Self::OtpRepeated
             | Self::OtpLimited(_)
+            | Self::OtpUnpaid(_)
             | Self::OtpVerified
             | Self::OtpWrong
             | Self::SessionRefreshed
@@ -136,6 +160,7 @@ pub fn record(event: Event, scene: Scene<'_>) {
                 target: TARGET,
                 event = event.as_str(),
                 policy = event.policy(),
+                budget = event.budget().map(tracing::field::display),
                 level = suspected.map(|(alarm, _)| alarm.level.as_str()),
                 rule = suspected.map(|(alarm, _)| alarm.rule.as_str()),
                 deserves = suspected.map(|(alarm, _)| deserves(alarm.suspicion)),

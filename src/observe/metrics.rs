@@ -9,8 +9,8 @@ use prometheus_client::{
 };
 
 use crate::observe::{
-    guard::GuardMetrics, http::HttpMetrics, limits::LimitMetrics, readings::Readings,
-    receipts::ReceiptMetrics, sms::SmsMetrics, tls::TlsMetrics,
+    guard::GuardMetrics, http::HttpMetrics, limits::LimitMetrics, money::MoneyMetrics,
+    readings::Readings, receipts::ReceiptMetrics, sms::SmsMetrics, tls::TlsMetrics,
 };
 
 /// Every metric of this process. Clones count into the same place.
@@ -22,6 +22,7 @@ pub struct Metrics {
     tls: TlsMetrics,
     limits: LimitMetrics,
     guard: GuardMetrics,
+    money: MoneyMetrics,
     sms: SmsMetrics,
     receipts: ReceiptMetrics,
     sends: Family<ResultLabel, Counter>,
@@ -45,6 +46,8 @@ pub enum Send {
     Limited,
     /// Refused by the guard.
     Suspected,
+    /// Refused by a budget.
+    Unpaid,
     /// Refused because messages wait already.
     Overloaded,
 }
@@ -123,6 +126,8 @@ impl Metrics {
         guard.register(&mut registry);
         let receipts = ReceiptMetrics::default();
         receipts.register(&mut registry);
+        let money = MoneyMetrics::default();
+        money.register(&mut registry);
         Self {
             registry: Arc::new(registry),
             http,
@@ -130,6 +135,7 @@ impl Metrics {
             tls,
             limits,
             guard,
+            money,
             sms,
             receipts,
             sends,
@@ -174,6 +180,11 @@ impl Metrics {
     /// Where receipts are counted.
     pub const fn receipts(&self) -> &ReceiptMetrics {
         &self.receipts
+    }
+
+    /// Where is counted what messages cost.
+    pub const fn money(&self) -> &MoneyMetrics {
+        &self.money
     }
 
     /// Counts a request for a code.
@@ -228,6 +239,7 @@ impl Send {
             Self::Repeated => "repeated",
             Self::Limited => "limited",
             Self::Suspected => "suspected",
+            Self::Unpaid => "unpaid",
             Self::Overloaded => "overloaded",
         }
     }

@@ -7,6 +7,7 @@ pub mod access;
 pub mod audit;
 
 pub mod metrics;
+pub mod money;
 
 pub mod http;
 

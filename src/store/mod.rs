@@ -88,8 +88,8 @@ pub enum Store {
 pub enum Sending {
     /// Every limit admitted it, and a code is to be sent.
     Started(otp::Started),
-    /// The same, although a place is suspected: what was shown answers that.
-    Despite(otp::Started, Alarm),
+    /// The same, and something is to be told of it.
+    Despite(otp::Started, Notes),
     /// A limit was hit, and nothing was taken from any.
     Limited {
         /// Index of the violated charge; of several, the one with the longest wait.
@@ -100,10 +100,27 @@ pub enum Sending {
     /// The limits admitted it, but a place on whose credit it would be sent is suspected of more than
     /// was shown; nothing was taken or counted.
     Suspected(Alarm),
+    /// It was not suspected of more, but a budget has no room for its price; nothing was taken, counted or
+    /// spent.
+    Unpaid {
+        /// Index of the expense; of several, the one with the longest wait.
+        expense: usize,
+        /// How long it takes until that one can be paid.
+        wait: Duration,
+    },
     /// The same request came before, and this is what it led to; nothing was taken, counted or queued.
     Repeated(otp::Started),
     /// Another request came before under the same name; nothing was taken, counted or queued.
     Reused,
+}
+
+/// What is to be told of a code that is to be sent.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Notes {
+    /// A place is suspected: what was shown answers that.
+    pub alarm: Option<Alarm>,
+    /// Indices of the expenses whose budgets are spent for the most part: each once in its window.
+    pub scarce: Vec<usize>,
 }
 
 /// What became of units that were to be taken.
@@ -118,6 +135,17 @@ pub enum Taking {
         /// How long it takes until that one admits the next unit.
         wait: Duration,
     },
+}
+
+impl Sending {
+    /// A code is to be sent, and this is to be told of it.
+    fn started(started: otp::Started, notes: Notes) -> Self {
+        if notes == Notes::default() {
+            Self::Started(started)
+        } else {
+            Self::Despite(started, notes)
+        }
+    }
 }
 
 impl Store {

@@ -17,6 +17,7 @@ use crate::{
     clock::{Clock, Timestamp},
     domain::{
         account::{Account, AccountKey},
+        budget::Purse,
         delivery::{Delivery, Once},
         fraud::{Meter, MeterKey},
         otp::{ChallengeId, Started},
@@ -65,6 +66,13 @@ pub enum Entry {
         once: Once,
         /// What it was answered.
         started: Started,
+    },
+    /// What was spent of a budget.
+    Purse {
+        /// Its name.
+        key: Bucket,
+        /// What was spent.
+        purse: Purse,
     },
     /// A session that was ended before its time.
     Revoked {

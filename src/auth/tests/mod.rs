@@ -5,6 +5,7 @@ pub mod stage;
 
 mod audit;
 mod browser;
+mod budgets;
 mod clocks;
 mod codes;
 mod contract;

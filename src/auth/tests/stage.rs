@@ -20,6 +20,7 @@ use crate::{
     domain::{
         otp::{self, Code, Length},
         phone::{Kind, Phone},
+        prices::Prices,
         quota::{Limit, Per, Quota},
         session,
     },
@@ -90,6 +91,8 @@ pub fn spec() -> Spec {
             max_failures: 20,
             require_challenge: false,
         },
+        budgets: Vec::new(),
+        prices: Prices::default(),
         limits: vec![
             limit(3, Duration::from_mins(30), Per::Phone),
             limit(20, Duration::from_hours(1), Per::Ip),
@@ -287,11 +290,17 @@ impl Stage {
 
     /// One metric's line, or nothing when it never counted.
     pub fn metric(&self, name: &str) -> u64 {
+        let shown = self.shown_metric(name);
+        shown.map_or(0, |count| count.parse().unwrap())
+    }
+
+    /// A metric as it is shown.
+    pub fn shown_metric(&self, name: &str) -> Option<String> {
         let mut text = String::new();
         self.parts.metrics.encode(&mut text).unwrap();
-        text.lines()
-            .find_map(|line| line.strip_prefix(&format!("otp_gateway_{name} ")))
-            .map_or(0, |count| count.parse().unwrap())
+        let mut lines = text.lines();
+        let shown = lines.find_map(|line| line.strip_prefix(&format!("otp_gateway_{name} ")));
+        shown.map(str::to_owned)
     }
 }
 

@@ -1,6 +1,9 @@
 //! What a store is told of the guard: on whose credit a message is to be sent, under which names their meters are kept; knows no store.
 
-use crate::domain::fraud::{Alarm, Bits, Level, Meter, Place, Shown, Tail};
+use crate::domain::{
+    budget::Expense,
+    fraud::{Alarm, Bits, Level, Meter, Place, Shown, Tail},
+};
 
 /// The name under which a store keeps what one place owes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -17,11 +20,13 @@ pub struct Debtor {
     pub tail: Option<Tail>,
 }
 
-/// On whose credit a message is to be sent, and what has been shown for it.
+/// On whose credit a message is to be sent, what it costs, and what has been shown for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Credit {
     /// All places that it concerns, each once.
     pub debtors: Vec<Debtor>,
+    /// What it costs each budget that it concerns.
+    pub expenses: Vec<Expense>,
     /// What whoever asks has done to be trusted.
     pub shown: Shown,
 }
@@ -42,6 +47,7 @@ impl Credit {
     pub const fn unguarded() -> Self {
         Self {
             debtors: Vec::new(),
+            expenses: Vec::new(),
             shown: Shown::Proof(Bits(0)),
         }
     }

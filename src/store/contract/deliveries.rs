@@ -57,6 +57,7 @@ impl Stage {
             other @ (Sending::Despite(..)
             | Sending::Limited { .. }
             | Sending::Suspected(_)
+            | Sending::Unpaid { .. }
             | Sending::Repeated(_)
             | Sending::Reused) => panic!("{other:?}"),
         }

@@ -52,6 +52,7 @@ impl Stage {
     async fn send_on(&self, debtors: &[Debtor], shown: Shown, charges: &[Charge]) -> Sending {
         let credit = Credit {
             debtors: debtors.to_vec(),
+            expenses: vec![],
             shown,
         };
         let (start, charges) = (start(1, 1), charges.to_vec());
@@ -68,7 +69,10 @@ impl Stage {
             match self.send_on(debtors, shown, &[]).await {
                 Sending::Suspected(alarm) => return (sent, alarm),
                 Sending::Started(_) | Sending::Despite(..) => sent += 1,
-                other @ (Sending::Limited { .. } | Sending::Repeated(_) | Sending::Reused) => {
+                other @ (Sending::Limited { .. }
+                | Sending::Unpaid { .. }
+                | Sending::Repeated(_)
+                | Sending::Reused) => {
                     panic!("{other:?}")
                 }
             }
@@ -132,7 +136,7 @@ pub async fn a_suspected_send_changes_nothing_and_a_proof_helps(stage: Stage) {
         .send_on(&places, Shown::Proof(Bits(bits)), &limit)
         .await;
     assert!(
-        matches!(proved, Sending::Despite(_, noted) if noted == alarm),
+        matches!(&proved, Sending::Despite(_, notes) if notes.alarm == Some(alarm)),
         "{proved:?}"
     );
     // Now the limit is used up, and is told first.
@@ -146,9 +150,10 @@ pub async fn what_is_only_watched_is_sent_and_told(stage: Stage) {
     for _ in 0..40 {
         match stage.send_on(&places, Shown::Everything, &[]).await {
             Sending::Started(_) => assert!(told.is_empty(), "{told:?}"),
-            Sending::Despite(_, alarm) => told.push(alarm.suspicion),
+            Sending::Despite(_, notes) => told.extend(notes.alarm.map(|alarm| alarm.suspicion)),
             other @ (Sending::Limited { .. }
             | Sending::Suspected(_)
+            | Sending::Unpaid { .. }
             | Sending::Repeated(_)
             | Sending::Reused) => panic!("{other:?}"),
         }
@@ -236,6 +241,7 @@ pub async fn of_a_thousand_sends_at_once_a_handful_is_sent_on_credit(stage: Stag
             for _ in 0..5 {
                 let credit = Credit {
                     debtors: vec![debtor(1, Level::Range), debtor(n, Level::Network)],
+                    expenses: vec![],
                     shown: NO_PROOF,
                 };
                 let (account, start) = (account(n), start(n, n.into()));

@@ -152,6 +152,7 @@ pub async fn of_a_hundred_sends_at_once_three_are_admitted(stage: Stage) {
             Sending::Despite(..)
             | Sending::Limited { .. }
             | Sending::Suspected(_)
+            | Sending::Unpaid { .. }
             | Sending::Repeated(_)
             | Sending::Reused => None,
         })

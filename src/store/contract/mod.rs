@@ -1,5 +1,6 @@
 //! The contract: what every store must do, as rules that run on each of them; knows no backend.
 
+mod budgets;
 mod challenges;
 mod deliveries;
 mod guard;
@@ -12,21 +13,24 @@ mod turns;
 
 use std::{any::Any, num::NonZeroU32, sync::LazyLock, time::Duration};
 
-use super::{Answered, Error, Login, Revoke, Rotated, Sending, Store, Taking};
+use super::{Answered, Error, Login, Notes, Revoke, Rotated, Sending, Store, Taking};
 use crate::{
     clock::{Clock, Timestamp},
     domain::{
         account::AccountKey,
+        budget::{Budget, Expense},
         delivery::{Delivery, Goes, MessageId, Once, OnceKey, Parcel, Turn, Turned},
         fraud::{Alarm, Bits, Credit, Debtor, Level, MeterKey, Rule, Shown, Suspicion, Tail},
+        money::Money,
         otp::{self, Answer, ChallengeId, ClientKey, Length, Nonce, Start, Started, Tag},
-        quota::{Bucket, Charge, Quota},
+        quota::{Bucket, Charge, Per, Quota},
         session::{self, Session, SessionId},
     },
     secret::{Master, Secret, SecretId},
 };
 
 pub use self::{
+    budgets::*,
     challenges::*,
     deliveries::*,
     guard::*,
@@ -67,8 +71,7 @@ macro_rules! contract_in_turn {
     };
     ($stage:path: $($rule:ident)*) => {
         $(
-            let stage = $stage().await;
-            $crate::store::contract::boxed($crate::store::contract::$rule, stage).await;
+            $crate::store::contract::boxed($crate::store::contract::$rule, &$stage).await;
         )*
     };
 }
@@ -99,6 +102,12 @@ macro_rules! rules {
             a_block_ends
             of_a_thousand_sends_at_once_a_handful_is_sent_on_credit
             what_places_owe_is_forgotten_in_a_week
+
+            a_budget_is_spent_and_free_again_after_its_window
+            what_a_budget_refuses_takes_and_costs_nothing
+            whom_the_guard_refuses_costs_nothing
+            it_is_told_once_that_little_of_a_budget_is_left
+            of_hundreds_of_sends_at_once_no_more_is_spent_than_there_is
 
             a_resend_sends_the_same_code_and_makes_it_live_longer
             a_code_of_an_accepted_secret_is_sent_again_and_another_one_replaced
@@ -296,6 +305,7 @@ impl Stage {
             Sending::Limited { charge, wait } => Some((charge, self.now() + wait)),
             other @ (Sending::Despite(..)
             | Sending::Suspected(_)
+            | Sending::Unpaid { .. }
             | Sending::Repeated(_)
             | Sending::Reused) => panic!("{other:?}"),
         }
@@ -368,9 +378,13 @@ impl Stage {
     }
 }
 
-/// One rule in a box that is made elsewhere, since all of them together do not fit onto a stack.
-pub fn boxed<F: Future>(rule: impl FnOnce(Stage) -> F, stage: Stage) -> std::pin::Pin<Box<F>> {
-    Box::pin(rule(stage))
+/// One rule and its stage in a box that is made elsewhere, since all of them together do not fit onto a
+/// stack.
+pub fn boxed<'s, F: Future<Output = ()> + 's>(
+    rule: impl FnOnce(Stage) -> F + 's,
+    stage: &'s impl AsyncFn() -> Stage,
+) -> std::pin::Pin<Box<dyn Future<Output = ()> + 's>> {
+    Box::pin(async move { rule(stage().await).await })
 }
 
 /// Runs `n` futures at once and returns what they came to.

@@ -21,6 +21,7 @@ struct Model {
     codes: HashMap<u8, otp::Record>,
     events: HashMap<Bucket, Vec<Timestamp>>,
     meters: HashMap<MeterKey, Meter>,
+    purses: Purses,
     /// Of whom, and what is known of it.
     sessions: HashMap<SessionId, (u8, session::Record)>,
     revoked: HashMap<SessionId, Timestamp>,
@@ -74,6 +75,7 @@ impl Model {
                 debtors: guarded,
                 shown,
                 request,
+                expenses: spends,
             } => {
                 let parcel = maybe_named(self.asked, request);
                 let charges = limits(whose, client, which);
@@ -81,6 +83,7 @@ impl Model {
                 begun.id = begun.id.beside(account(whose));
                 let credit = Credit {
                     debtors: debtors(whose, client, guarded),
+                    expenses: expenses(whose, spends),
                     shown,
                 };
                 let expected = self.request(whose, &begun, &charges, &credit, &parcel, now);
@@ -205,14 +208,19 @@ impl Model {
         if let Admission::Refused(alarm) = admission {
             return Sending::Suspected(alarm);
         }
+        let alarm = match admission {
+            Admission::Despite(alarm) => Some(alarm),
+            Admission::Granted | Admission::Refused(_) => None,
+        };
+        let scarce = match self.purses.pay(&credit.expenses, now) {
+            Ok(scarce) => scarce,
+            Err((expense, wait)) => return Sending::Unpaid { expense, wait },
+        };
         self.keep(&credit.debtors, &places);
         self.count(charges, now);
         let record = self.codes.entry(whose).or_default();
         let started = record.start(start, &OTP, now);
-        match admission {
-            Admission::Despite(alarm) => Sending::Despite(started, alarm),
-            Admission::Granted | Admission::Refused(_) => Sending::Started(started),
-        }
+        Sending::started(started, Notes { alarm, scarce })
     }
 
     fn places(&self, debtors: &[Debtor]) -> Vec<Place> {

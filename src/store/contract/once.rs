@@ -85,7 +85,10 @@ pub async fn of_sixty_four_equal_requests_at_once_one_is_sent(stage: Stage) {
             Sending::Repeated(same) => assert_eq!(same, started),
             // Refused while the first one was under way between several servers.
             Sending::Started(_) | Sending::Limited { .. } => {}
-            Sending::Despite(..) | Sending::Suspected(_) | Sending::Reused => {
+            Sending::Despite(..)
+            | Sending::Suspected(_)
+            | Sending::Unpaid { .. }
+            | Sending::Reused => {
                 panic!("{sending:?}")
             }
         }

@@ -18,6 +18,7 @@ enum Ask {
         debtors: u8,
         shown: Shown,
         request: Option<u8>,
+        expenses: u8,
     },
     Turn {
         /// One of the challenges that were made, for whomever.
@@ -183,9 +184,10 @@ fn ask() -> impl Strategy<Value = Ask> {
         0..16u8,
         shown(),
         prop_oneof![3 => Just(None), 1 => (0..30u8).prop_map(Some)],
+        which_expenses(),
     )
         .prop_map(
-            |(whose, client, secrets, limits, debtors, shown, request)| Ask::Send {
+            |(whose, client, secrets, limits, debtors, shown, request, expenses)| Ask::Send {
                 whose,
                 client,
                 secrets,
@@ -193,6 +195,7 @@ fn ask() -> impl Strategy<Value = Ask> {
                 debtors,
                 shown,
                 request,
+                expenses,
             },
         );
     let turn = (index(), drawn()).prop_map(|(challenge, drawn)| Ask::Turn { challenge, drawn });
@@ -277,10 +280,12 @@ impl Pair {
                 debtors: guarded,
                 shown,
                 request,
+                expenses: spends,
             } => {
                 let parcel = maybe_named(self.asked, request);
                 let credit = Credit {
                     debtors: debtors(whose, client, guarded),
+                    expenses: expenses(whose, spends),
                     shown,
                 };
                 let start = made_by(secrets, start(client, self.asked));

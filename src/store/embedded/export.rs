@@ -11,7 +11,8 @@ use super::{
     fault::Fault,
     step::Kept,
     tables::{
-        ACCOUNTS, COPIED_BY, DELIVERIES, EVENTS, Key, METERS, ONCE, REVOKED, WINDOWS, decode, split,
+        ACCOUNTS, COPIED_BY, DELIVERIES, EVENTS, Key, METERS, ONCE, PURSES, REVOKED, WINDOWS,
+        decode, split,
     },
     windows::Window,
 };
@@ -19,6 +20,7 @@ use crate::{
     clock::{Clock, Timestamp},
     domain::{
         account::{Account, AccountKey},
+        budget::Purse,
         delivery::{Delivery, Once, OnceKey},
         fraud::{Meter, MeterKey},
         otp::ChallengeId,
@@ -50,6 +52,7 @@ enum Position {
     Accounts(Option<Key>),
     Windows(Option<Key>),
     Meters(Option<Key>),
+    Purses(Option<Key>),
     Deliveries(Option<Key>),
     Requests(Option<Key>),
     Revoked(Option<Key>),
@@ -113,6 +116,7 @@ impl Export {
             Position::Accounts(last) => self.accounts(last, now, &mut batch),
             Position::Windows(last) => self.windows(last, now, &mut batch),
             Position::Meters(last) => self.meters(last, now, &mut batch),
+            Position::Purses(last) => self.purses(last, now, &mut batch),
             Position::Deliveries(last) => self.deliveries(last, now, &mut batch),
             Position::Requests(last) => self.requests(last, now, &mut batch),
             Position::Revoked(last) => self.revoked(last, now, &mut batch),
@@ -188,6 +192,24 @@ impl Export {
             if dead_at > now {
                 let key = MeterKey(key);
                 batch.entries.push(Entry::Meter { key, meter });
+            } else {
+                batch.dead += 1;
+            }
+            Some(0)
+        })
+    }
+
+    fn purses(
+        &self,
+        last: Option<Key>,
+        now: Timestamp,
+        batch: &mut Batch,
+    ) -> Result<Option<Key>, Fault> {
+        self.rows(PURSES, "purses", last, |key, dead_at, row| {
+            let purse: Purse = decode(row)?;
+            if dead_at > now {
+                let key = Bucket(key);
+                batch.entries.push(Entry::Purse { key, purse });
             } else {
                 batch.dead += 1;
             }
@@ -305,7 +327,9 @@ impl Position {
             (Self::Windows(_), Some(_)) => Self::Windows(last),
             (Self::Windows(_), None) => Self::Meters(None),
             (Self::Meters(_), Some(_)) => Self::Meters(last),
-            (Self::Meters(_), None) => Self::Deliveries(None),
+            (Self::Meters(_), None) => Self::Purses(None),
+            (Self::Purses(_), Some(_)) => Self::Purses(last),
+            (Self::Purses(_), None) => Self::Deliveries(None),
             (Self::Deliveries(_), Some(_)) => Self::Deliveries(last),
             (Self::Deliveries(_), None) => Self::Requests(None),
             (Self::Requests(_), Some(_)) => Self::Requests(last),
@@ -320,6 +344,7 @@ impl Position {
             Self::Accounts(key) => (b'a', key),
             Self::Windows(key) => (b'w', key),
             Self::Meters(key) => (b'm', key),
+            Self::Purses(key) => (b'p', key),
             Self::Deliveries(key) => (b'd', key),
             Self::Requests(key) => (b'o', key),
             Self::Revoked(key) => (b'r', key),
@@ -340,6 +365,7 @@ impl Position {
             b'a' => Some(Self::Accounts(key)),
             b'w' => Some(Self::Windows(key)),
             b'm' => Some(Self::Meters(key)),
+            b'p' => Some(Self::Purses(key)),
             b'd' => Some(Self::Deliveries(key)),
             b'o' => Some(Self::Requests(key)),
             b'r' => Some(Self::Revoked(key)),

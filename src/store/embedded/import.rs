@@ -13,12 +13,12 @@ use super::{
     deliveries::Deliveries,
     fault::Fault,
     step::Kept,
-    tables::{ACCOUNTS, COPY_OF, METERS, ONCE, REVOKED, Records},
+    tables::{ACCOUNTS, COPY_OF, METERS, ONCE, PURSES, REVOKED, Records},
     windows::Windows,
 };
 use crate::{
     clock::Clock,
-    domain::{account::Account, fraud::Meter},
+    domain::{account::Account, budget::Purse, fraud::Meter},
     secret::SecretId,
     store::{
         Error, OpenError,
@@ -115,6 +115,7 @@ impl Import {
         let mut accounts: Records<'_, Account> = Records::open(&transaction, ACCOUNTS, "accounts")?;
         let mut revoked: Records<'_, ()> = Records::open(&transaction, REVOKED, "revoked")?;
         let mut meters: Records<'_, Meter> = Records::open(&transaction, METERS, "meters")?;
+        let mut purses: Records<'_, Purse> = Records::open(&transaction, PURSES, "purses")?;
         let mut windows = Windows::open(&transaction)?;
         let mut deliveries = Deliveries::open(&transaction)?;
         let mut requests: Records<'_, Kept> = Records::open(&transaction, ONCE, "once")?;
@@ -142,12 +143,15 @@ impl Import {
                     };
                     requests.put(&once.key.0, started.expires_at, &kept)?;
                 }
+                Entry::Purse { key, purse } => purses.put(&key.0, purse.dead_at, purse)?,
                 Entry::Revoked { session, until } => {
                     revoked.put(session.as_bytes(), *until, &())?;
                 }
             }
         }
-        drop((accounts, revoked, meters, windows, deliveries, requests));
+        drop((
+            accounts, revoked, meters, purses, windows, deliveries, requests,
+        ));
         Ok(transaction.commit()?)
     }
 }

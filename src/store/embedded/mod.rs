@@ -10,6 +10,7 @@ mod import;
 mod job;
 mod keeper;
 mod place;
+mod purses;
 mod room;
 mod step;
 mod sweep;

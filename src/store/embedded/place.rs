@@ -18,7 +18,8 @@ use redb::{
 };
 
 use super::tables::{
-    ACCOUNTS, COPIED_BY, DELIVERIES, DUE, EVENTS, FORMAT, META, METERS, ONCE, REVOKED, WINDOWS,
+    ACCOUNTS, COPIED_BY, DELIVERIES, DUE, EVENTS, FORMAT, META, METERS, ONCE, PURSES, REVOKED,
+    WINDOWS,
 };
 use crate::{
     secret::SecretId,
@@ -172,6 +173,7 @@ impl Place {
             transaction.open_table(WINDOWS)?;
             transaction.open_table(EVENTS)?;
             transaction.open_table(METERS)?;
+            transaction.open_table(PURSES)?;
             transaction.open_table(DELIVERIES)?;
             transaction.open_table(DUE)?;
             transaction.open_table(ONCE)?;

@@ -8,13 +8,14 @@ use serde::{Deserialize, Serialize};
 use super::{
     deliveries::Deliveries,
     fault::Fault,
-    tables::{ACCOUNTS, METERS, ONCE, REVOKED, Records},
+    tables::{ACCOUNTS, METERS, ONCE, PURSES, REVOKED, Records},
     windows::Windows,
 };
 use crate::{
     clock::Timestamp,
     domain::{
         account::{Account, AccountKey, Decision},
+        budget::Purse,
         delivery::{Once, Parcel, Turn, Turned},
         fraud::{Debtor, Meter, Place},
         otp::{ChallengeId, Started},
@@ -34,6 +35,8 @@ pub struct Step<'t> {
     pub windows: Windows<'t>,
     /// What places owe on whose credit messages are sent.
     pub meters: Records<'t, Meter>,
+    /// What was spent of budgets.
+    pub purses: Records<'t, Purse>,
     /// Messages on their way.
     pub deliveries: Deliveries<'t>,
     /// Requests that have led to one.
@@ -87,6 +90,7 @@ impl<'t> Step<'t> {
             accounts: Records::open(transaction, ACCOUNTS, "accounts")?,
             windows: Windows::open(transaction)?,
             meters: Records::open(transaction, METERS, "meters")?,
+            purses: Records::open(transaction, PURSES, "purses")?,
             deliveries: Deliveries::open(transaction)?,
             once: Records::open(transaction, ONCE, "once")?,
             revoked: Records::open(transaction, REVOKED, "revoked")?,
@@ -185,12 +189,14 @@ impl<'t> Step<'t> {
         let changed = self.accounts.changed()
             || self.windows.changed()
             || self.meters.changed()
+            || self.purses.changed()
             || self.deliveries.changed()
             || self.once.changed()
             || self.revoked.changed();
         let rows = self.accounts.len()?
             + self.windows.len()?
             + self.meters.len()?
+            + self.purses.len()?
             + self.deliveries.len()?
             + self.once.len()?
             + self.revoked.len()?;

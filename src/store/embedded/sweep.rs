@@ -20,6 +20,7 @@ pub struct Sweep {
     accounts: Cursor,
     windows: Cursor,
     meters: Cursor,
+    purses: Cursor,
     deliveries: Cursor,
     once: Cursor,
     revoked: Cursor,
@@ -42,6 +43,10 @@ impl Sweep {
         let meters = rows(step.meters.written());
         for meter in step.meters.dead(&mut self.meters, meters, now)? {
             step.meters.remove(&meter)?;
+        }
+        let purses = rows(step.purses.written());
+        for purse in step.purses.dead(&mut self.purses, purses, now)? {
+            step.purses.remove(&purse)?;
         }
         let deliveries = rows(step.deliveries.written());
         step.deliveries

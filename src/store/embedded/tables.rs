@@ -29,6 +29,8 @@ pub const WINDOWS: TableDefinition<'_, &Key, &[u8]> = TableDefinition::new("wind
 /// What each place owes on whose credit messages are sent. A file of a gateway that did not guard them has no
 /// such table until it is worked on.
 pub const METERS: TableDefinition<'_, &Key, &[u8]> = TableDefinition::new("meters");
+/// What was spent of each budget. As the one before.
+pub const PURSES: TableDefinition<'_, &Key, &[u8]> = TableDefinition::new("purses");
 /// The last message of each challenge. A file of a gateway that did not queue messages has neither this nor the next
 /// two tables until it is worked on.
 pub const DELIVERIES: TableDefinition<'_, &Key, &[u8]> = TableDefinition::new("deliveries");

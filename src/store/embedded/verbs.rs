@@ -11,6 +11,7 @@ pub use self::deliver::{Deliver, GetDelivery, ListDue};
 use super::{
     fault::Fault,
     job::{Call, Job},
+    purses::{Payment, Unpaid},
     step::{Kept, Step},
     windows::Window,
 };
@@ -24,7 +25,7 @@ use crate::{
         quota::{Charge, Verdict},
         session::{self, Session, SessionId},
     },
-    store::{Answered, Login, Revoke, Rotated, Sending, Taking},
+    store::{Answered, Login, Notes, Revoke, Rotated, Sending, Taking},
 };
 
 /// One atomic step of the domain.
@@ -112,12 +113,23 @@ impl Verb for StartChallenge {
             Ok(admitted) => admitted,
             Err(Refusal { charge, wait }) => return Ok(Sending::Limited { charge, wait }),
         };
-        let Credit { debtors, shown } = &self.credit;
+        let Credit {
+            debtors,
+            expenses,
+            shown,
+        } = &self.credit;
         let mut places = step.places(debtors)?;
         let alarm = match fraud::admit(&mut places, *shown, step.now) {
             Admission::Granted => None,
             Admission::Despite(alarm) => Some(alarm),
             Admission::Refused(alarm) => return Ok(Sending::Suspected(alarm)),
+        };
+        let payment = match Payment::judge(expenses, step)? {
+            Ok(payment) => payment,
+            Err(Unpaid { expense, until }) => {
+                let wait = until.since(step.now);
+                return Ok(Sending::Unpaid { expense, wait });
+            }
         };
         let started = step.change(self.account, |account, now| {
             account.start(&self.start, &self.policy, now)
@@ -126,11 +138,9 @@ impl Verb for StartChallenge {
             step.windows.take(charge, window, step.now)?;
         }
         step.keep_places(debtors, &places)?;
+        let scarce = payment.pay(step)?;
         step.queue(&self.parcel, &started)?;
-        Ok(match alarm {
-            None => Sending::Started(started),
-            Some(alarm) => Sending::Despite(started, alarm),
-        })
+        Ok(Sending::started(started, Notes { alarm, scarce }))
     }
 }
 

@@ -31,6 +31,8 @@ pub enum Named {
     Window(Bucket),
     /// What a place owes.
     Meter(MeterKey),
+    /// What was spent of a budget.
+    Purse(Bucket),
     /// A request that has led to a message.
     Once(OnceKey),
 }
@@ -42,6 +44,7 @@ impl Named {
         | Self::Sessions(AccountKey([first, ..]))
         | Self::Window(Bucket([first, ..]))
         | Self::Meter(MeterKey([first, ..]))
+        | Self::Purse(Bucket([first, ..]))
         | Self::Once(OnceKey([first, ..]))) = self;
         Group::new(first)
     }
@@ -91,6 +94,11 @@ impl Keys {
         self.key(Group::new(first), "o:", &name)
     }
 
+    /// What was spent of a budget.
+    pub fn purse(&self, purse: Bucket) -> String {
+        self.key(window_group(purse), "b:", &purse.0)
+    }
+
     /// The revoked sessions of a group's accounts.
     pub fn revoked(&self, group: Group) -> String {
         self.key(group, "r", &[])
@@ -107,6 +115,7 @@ impl Keys {
             b"s:" => Named::Sessions(AccountKey(name)),
             b"w:" => Named::Window(Bucket(name)),
             b"g:" => Named::Meter(MeterKey(name)),
+            b"b:" => Named::Purse(Bucket(name)),
             b"o:" => Named::Once(OnceKey(name)),
             _ => return None,
         };
@@ -209,6 +218,7 @@ mod tests {
             (keys.sessions(ANN), Some(Named::Sessions(ANN))),
             (keys.window(BUCKET), Some(Named::Window(BUCKET))),
             (keys.meter(METER), Some(Named::Meter(METER))),
+            (keys.purse(BUCKET), Some(Named::Purse(BUCKET))),
             (keys.once(ONCE), Some(Named::Once(ONCE))),
             (keys.revoked(group_of(ANN)), None),
             (keys.deliveries(group_of(ANN)), None),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::clock::Timestamp;
+use crate::{clock::Timestamp, domain::money::Money};
 
 /// The fixed part of a script's arguments, in the order in which the script names it.
 #[derive(Debug, Default)]
@@ -34,6 +34,12 @@ impl Packed {
     #[must_use]
     pub fn moment(self, moment: Timestamp) -> Self {
         self.bytes(&moment.as_millis().min(FAR).to_be_bytes())
+    }
+
+    /// `I8`, in millionths.
+    #[must_use]
+    pub fn amount(self, amount: Money) -> Self {
+        self.bytes(&amount.as_micros().to_be_bytes())
     }
 
     /// Its length, `I4`, and then `cN`.

@@ -16,17 +16,17 @@ macro_rules! script {
 
 /// A send, as far as it touches the server of the account.
 pub static START: LazyLock<Script> =
-    script!("prelude" "windows" "trail" "meters" "code" "deliveries" "once" "start");
+    script!("prelude" "windows" "trail" "meters" "purses" "code" "deliveries" "once" "start");
 /// Whether the account's own limits admit a send.
 pub static LOOK: LazyLock<Script> = script!("prelude" "windows" "look");
 /// Takes from limits on another server, ahead of a send.
 pub static RESERVE: LazyLock<Script> = script!("prelude" "windows" "reserve");
 /// Gives that back.
 pub static CANCEL: LazyLock<Script> = script!("prelude" "cancel");
-/// Sends on the credit of places on another server, ahead of a send.
-pub static OWE: LazyLock<Script> = script!("prelude" "trail" "meters" "owe");
+/// Sends on the credit of places on another server, and pays from purses there, ahead of a send.
+pub static OWE: LazyLock<Script> = script!("prelude" "trail" "meters" "purses" "owe");
 /// Takes that back.
-pub static DISOWN: LazyLock<Script> = script!("prelude" "trail" "meters" "disown");
+pub static DISOWN: LazyLock<Script> = script!("prelude" "trail" "meters" "purses" "disown");
 /// Pays for messages on another server.
 pub static PAY: LazyLock<Script> = script!("prelude" "trail" "meters" "pay");
 /// What came of an earlier request under a name.
@@ -58,6 +58,8 @@ pub static PUT_ACCOUNTS: LazyLock<Script> =
 pub static PUT_WINDOWS: LazyLock<Script> = script!("prelude" "fields" "put_windows");
 /// Meters of another store.
 pub static PUT_METERS: LazyLock<Script> = script!("prelude" "trail" "meters" "put_meters");
+/// Purses of another store.
+pub static PUT_PURSES: LazyLock<Script> = script!("prelude" "put_purses");
 /// Sessions that were ended in another store.
 pub static PUT_REVOKED: LazyLock<Script> = script!("prelude" "fields" "put_revoked");
 /// Accounts for another store.
@@ -66,6 +68,8 @@ pub static GET_ACCOUNTS: LazyLock<Script> = script!("prelude" "code" "sessions" 
 pub static GET_WINDOWS: LazyLock<Script> = script!("prelude" "get_windows");
 /// Meters for another store, and for a send in a cluster.
 pub static GET_METERS: LazyLock<Script> = script!("prelude" "get_meters");
+/// Purses for another store.
+pub static GET_PURSES: LazyLock<Script> = script!("prelude" "get_purses");
 /// Ended sessions for another store.
 pub static GET_REVOKED: LazyLock<Script> = script!("prelude" "get_revoked");
 /// Messages of another store.

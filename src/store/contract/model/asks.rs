@@ -16,6 +16,7 @@ pub enum Ask {
         debtors: u8,
         shown: Shown,
         request: Option<u8>,
+        expenses: u8,
     },
     Turn {
         whose: u8,
@@ -65,8 +66,8 @@ pub fn ask() -> impl Strategy<Value = Ask> {
     let secrets = prop::sample::select(&SECRETS);
     let request = prop_oneof![3 => Just(None), 1 => (0..30u8).prop_map(Some)];
     prop_oneof![
-        5 => (0..3u8, 0..3u8, 0..16u8, secrets, 0..16u8, shown(), request)
-            .prop_map(|(whose, client, limits, secrets, debtors, shown, request)| Ask::Send { whose, client, limits, secrets, debtors, shown, request }),
+        5 => (0..3u8, 0..3u8, 0..16u8, secrets, 0..16u8, shown(), request, which_expenses())
+            .prop_map(|(whose, client, limits, secrets, debtors, shown, request, expenses)| Ask::Send { whose, client, limits, secrets, debtors, shown, request, expenses }),
         5 => (0..3u8, 0..3u8, drawn()).prop_map(|(whose, client, drawn)| Ask::Turn { whose, client, drawn }),
         1 => Just(Ask::Due),
         5 => (0..3u8, 0..3u8, any::<bool>(), any::<bool>(), 0..16u8)

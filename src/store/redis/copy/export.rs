@@ -2,13 +2,14 @@
 
 use super::{
     Servers, Spec,
-    pack::{all, read_account, read_delivery, read_request, read_window},
+    pack::{all, read_account, read_delivery, read_purse, read_request, read_window},
     scan::{Scan, portions},
 };
 use crate::{
     clock::Clock,
     domain::{
         account::AccountKey,
+        budget::Purse,
         delivery::{Once, OnceKey},
         fraud::{Meter, MeterKey},
         quota::Bucket,
@@ -112,7 +113,7 @@ impl Export {
 
     async fn read(&self, keys: &[Vec<u8>], batch: &mut Batch) -> Result<(), Error> {
         let (mut accounts, mut windows) = (Vec::new(), Vec::new());
-        let (mut meters, mut requests) = (Vec::new(), Vec::new());
+        let (mut meters, mut purses, mut requests) = (Vec::new(), Vec::new(), Vec::new());
         for named in keys.iter().filter_map(|key| self.servers.keys.read(key)) {
             match named {
                 Named::Sessions(key) => accounts.push((group_of(key), (key, Met::Sessions))),
@@ -125,6 +126,7 @@ impl Export {
                     let MeterKey([first, ..]) = meter;
                     meters.push((Group::new(first), meter));
                 }
+                Named::Purse(purse) => purses.push((named.group(), purse)),
                 Named::Once(once) => {
                     let OnceKey([first, ..]) = once;
                     requests.push((Group::new(first), once));
@@ -146,14 +148,17 @@ impl Export {
         let requests = requests
             .iter()
             .map(|(group, keys)| self.requests(*group, keys));
-        let (accounts, windows, meters, requests) = tokio::join!(
+        let purses = portions(link, purses);
+        let purses = purses.iter().map(|(group, keys)| self.purses(*group, keys));
+        let (accounts, windows, meters, purses, requests) = tokio::join!(
             join_all(accounts),
             join_all(windows),
             join_all(meters),
+            join_all(purses),
             join_all(requests)
         );
         let all = accounts.into_iter().chain(windows).chain(meters);
-        for read in all.chain(requests) {
+        for read in all.chain(purses).chain(requests) {
             let read = read?;
             batch.dead += read.dead;
             batch.entries.extend(read.entries);
@@ -277,6 +282,26 @@ impl Export {
             }
         }
         Ok(())
+    }
+
+    async fn purses(&self, group: Group, purses: &[Bucket]) -> Result<Batch, Error> {
+        let keys = &self.servers.keys;
+        let names: Vec<_> = purses.iter().map(|purse| keys.purse(*purse)).collect();
+        let read = |mut reply: Reply| {
+            reply.word()?;
+            let now = reply.moment()?;
+            Ok((now, all(reply, read_purse)?))
+        };
+        let script = &scripts::GET_PURSES;
+        let (now, found) = self.servers.call(script, group, &names, &[], read).await?;
+        let mut batch = Batch::default();
+        for (key, purse) in purses.iter().zip(found) {
+            match purse.filter(|purse: &Purse| purse.dead_at > now) {
+                Some(purse) => batch.entries.push(Entry::Purse { key: *key, purse }),
+                None => batch.dead += 1,
+            }
+        }
+        Ok(batch)
     }
 
     async fn revoked(&self, batch: &mut Batch) -> Result<(), Error> {

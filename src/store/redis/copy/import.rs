@@ -5,13 +5,14 @@ use redis::Cmd;
 
 use super::{
     Servers, Spec,
-    pack::{account, delivery, meter, request, revoked, window},
+    pack::{account, delivery, meter, purse, request, revoked, window},
     scan::{Scan, portions},
 };
 use crate::{
     clock::{Clock, Timestamp},
     domain::{
         account::{Account, AccountKey},
+        budget::Purse,
         delivery::{Delivery, Once},
         fraud::{Meter, MeterKey},
         otp::{ChallengeId, Started},
@@ -87,7 +88,7 @@ impl Import {
     /// Keeps the entries, each in one step, and then how far the copy has come.
     pub async fn put(&mut self, batch: &Batch) -> Result<(), Error> {
         let (mut accounts, mut windows) = (Vec::new(), Vec::new());
-        let (mut meters, mut ended) = (Vec::new(), Vec::new());
+        let (mut meters, mut purses, mut ended) = (Vec::new(), Vec::new(), Vec::new());
         let (mut deliveries, mut requests) = (Vec::new(), Vec::new());
         for entry in &batch.entries {
             match entry {
@@ -100,6 +101,7 @@ impl Import {
                     dead_at,
                 } => windows.push((group(&bucket.0), (*bucket, events.as_slice(), *dead_at))),
                 Entry::Meter { key, meter } => meters.push((group(&key.0), (*key, meter))),
+                Entry::Purse { key, purse } => purses.push((group(&key.0), (*key, purse))),
                 Entry::Delivery {
                     challenge,
                     delivery,
@@ -130,6 +132,10 @@ impl Import {
         let meters = meters
             .iter()
             .map(|(group, items)| self.meters(*group, items));
+        let purses = portions(link, purses);
+        let purses = purses
+            .iter()
+            .map(|(group, items)| self.purses(*group, items));
         let deliveries = portions(link, deliveries);
         let deliveries = deliveries
             .iter()
@@ -138,16 +144,18 @@ impl Import {
         let requests = requests
             .iter()
             .map(|(group, items)| self.requests(*group, items));
-        let (accounts, windows, meters, ended, deliveries, requests) = tokio::join!(
+        let (accounts, windows, meters, purses, ended, deliveries, requests) = tokio::join!(
             join_all(accounts),
             join_all(windows),
             join_all(meters),
+            join_all(purses),
             join_all(ended),
             join_all(deliveries),
             join_all(requests)
         );
         let all = accounts.into_iter().chain(windows).chain(meters);
-        for put in all.chain(ended).chain(deliveries).chain(requests) {
+        let all = all.chain(purses).chain(ended);
+        for put in all.chain(deliveries).chain(requests) {
             put?;
         }
         match &batch.bookmark {
@@ -200,6 +208,14 @@ impl Import {
         let names: Vec<_> = meters.iter().map(|(key, _)| keys.meter(*key)).collect();
         let args: Vec<_> = meters.iter().map(|(_, one)| meter(one)).collect();
         let script = &scripts::PUT_METERS;
+        self.run(script, group, &names, &args).await
+    }
+
+    async fn purses(&self, group: Group, purses: &[(Bucket, &Purse)]) -> Result<(), Error> {
+        let keys = &self.servers.keys;
+        let names: Vec<_> = purses.iter().map(|(key, _)| keys.purse(*key)).collect();
+        let args: Vec<_> = purses.iter().map(|(_, one)| purse(one)).collect();
+        let script = &scripts::PUT_PURSES;
         self.run(script, group, &names, &args).await
     }
 

@@ -9,6 +9,7 @@ use crate::{
     clock::Timestamp,
     domain::{
         account::Account,
+        budget::Purse,
         delivery::Delivery,
         fraud::Meter,
         otp::{self, Challenge, ChallengeId, ClientKey, Live, Nonce, Started, Stranger, Tag},
@@ -61,6 +62,12 @@ pub fn request(request: [u8; 8], started: &Started) -> Packed {
         .bytes(started.secret.as_bytes())
         .moment(started.expires_at)
         .moment(started.sent_at)
+}
+
+/// A purse, for `put_purses`.
+pub fn purse(purse: &Purse) -> Packed {
+    let numbers = purse.to_numbers().into_iter().map(u64::to_be_bytes);
+    numbers.fold(Packed::new(), |packed, number| packed.bytes(&number))
 }
 
 /// Revoked sessions, for `put_revoked`.
@@ -125,6 +132,19 @@ pub fn read_window(mut reply: Reply) -> Result<(Timestamp, Vec<Timestamp>), Nons
         Ok(Timestamp::from_millis(millis))
     })?;
     reply.end((dead_at, events))
+}
+
+/// A purse as `get_purses` tells it: its numbers, or nothing.
+pub fn read_purse(reply: &mut Reply) -> Result<Option<Purse>, Nonsense> {
+    let packed = reply.word()?;
+    if packed.is_empty() {
+        return Ok(None);
+    }
+    let (numbers, []) = packed.as_chunks() else {
+        return Err(Nonsense);
+    };
+    let numbers: Vec<_> = numbers.iter().copied().map(u64::from_be_bytes).collect();
+    Purse::from_numbers(&numbers).map(Some).ok_or(Nonsense)
 }
 
 fn read_code(mut code: Reply) -> Result<(otp::Record, Timestamp), Nonsense> {

@@ -137,17 +137,12 @@ local function is_trusted(level, meter)
     and meter[DEBT] <= allowance(level, meter)
 end
 
--- How many places are told.
-local function count_places(told)
-  return #told / struct.size(PLACE)
-end
-
 -- The places of a message, brought up to date. `told` says of each of the keys that begin with the
 -- `first` one what is there, and whether a place on another server has a good name that makes up
 -- for it.
 local function places(first, told)
   local found = {}
-  for index = 1, count_places(told) do
+  for index = 1, #told / struct.size(PLACE) do
     local key = KEYS[first + index - 1]
     local byte, tail = struct.unpack(PLACE, told, (index - 1) * struct.size(PLACE) + 1)
     local place = {

@@ -1,9 +1,9 @@
 -- A code is to be sent. See `Store::start_challenge`.
 -- KEYS: the account's code, the messages of its group and their queue, the bucket of each charge, the
--- meter of each debtor, and the name of the request if it has one.
+-- meter of each debtor, the purse of each expense, and the name of the request if it has one.
 -- ARGV: now, the policy, what a new code is made from and how long its message waits at most for the one who
 -- asks, the known secrets, the charges, what the debtors are, what was shown, the message, what is
--- asked for if that has a name.
+-- asked for if that has a name, the expenses.
 
 local MAX_CHALLENGES, FIRST_BUCKET = 16, 4
 
@@ -22,11 +22,17 @@ if longest > 0 then
   return {'limited', index, longest}
 end
 
-local first_meter = FIRST_BUCKET + #charges / struct.size(CHARGE)
+local first_meter = FIRST_BUCKET + count_charges(charges)
 local all, shown = places(first_meter, ARGV[5]), ARGV[6]:byte()
 local worst, worth, level, rule = alarm(all)
 if not is_answered(shown, worst, worth) then
   return {'suspected', worst, worth, level, rule}
+end
+
+local purses = purses(first_meter + #all, ARGV[9])
+local wanting, longest_wanting = longest_want(purses)
+if longest_wanting > 0 then
+  return {'unpaid', wanting, longest_wanting}
 end
 
 local function is_known(name)
@@ -77,6 +83,7 @@ keep_code(KEYS[1], code, ttl, max_age)
 take(FIRST_BUCKET, charges)
 owe_all(all)
 keep_places(all)
+local _, scarce = spend_all(purses)
 local dies = expires_at(code, ttl, max_age)
 -- One that goes nowhere is never due.
 local due = pause > 0 and now + pause or 0
@@ -88,5 +95,5 @@ if once then
 end
 return {
   'started', own[ID], code[NONCE], code[SECRET], dies, now,
-  worst, worth, level, rule,
+  worst, worth, level, rule, scarce,
 }

@@ -8,6 +8,11 @@ local function quota(charges, index)
   return struct.unpack(CHARGE, charges, (index - 1) * struct.size(CHARGE) + 1)
 end
 
+-- How many charges are told.
+local function count_charges(charges)
+  return #charges / struct.size(CHARGE)
+end
+
 -- How long it takes until one more event fits; 0 if it does now.
 local function wait(bucket, max, window)
   local held = redis.call('LLEN', bucket)
@@ -20,7 +25,7 @@ end
 -- Of several limits the first with the longest wait, as an index from 0, and that wait.
 local function longest_wait(first_key, charges)
   local index, longest = 0, 0
-  for charge = 1, #charges / struct.size(CHARGE) do
+  for charge = 1, count_charges(charges) do
     local its_wait = wait(KEYS[first_key + charge - 1], quota(charges, charge))
     if its_wait > longest then
       index, longest = charge - 1, its_wait
@@ -53,7 +58,7 @@ end
 -- Adds an event to each bucket, and returns the moments under which they are kept.
 local function take(first_key, charges)
   local moments = {}
-  for charge = 1, #charges / struct.size(CHARGE) do
+  for charge = 1, count_charges(charges) do
     local max, window = quota(charges, charge)
     moments[charge] = add(KEYS[first_key + charge - 1], max, window)
   end

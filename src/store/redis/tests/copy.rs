@@ -372,6 +372,7 @@ async fn all(place: &Spec, clock: &Clock) -> Vec<String> {
             Entry::Window { bucket, events, .. } => format!("{bucket:?} {events:?}"),
             entry @ (Entry::Account { .. }
             | Entry::Meter { .. }
+            | Entry::Purse { .. }
             | Entry::Delivery { .. }
             | Entry::Request { .. }
             | Entry::Revoked { .. }) => format!("{entry:?}"),

@@ -78,6 +78,7 @@ async fn compare(server: &RedisServer, prefix: &str, happenings: Vec<Happening>)
             Happens::Sent(shown) => {
                 let credit = Credit {
                     debtors: debtors.clone(),
+                    expenses: vec![],
                     shown,
                 };
                 let sent = store.start_challenge(ANN, start(1, 1), vec![], credit, *OTP, parcel());

@@ -10,13 +10,13 @@ use tokio::time::timeout;
 
 use super::{
     Run,
-    guard::Debts,
+    guard::{Debts, Owing},
     start::{Send, Share},
 };
 use crate::{
     domain::fraud::{Admission, Alarm},
     store::{
-        Error, Sending,
+        Error, Notes, Sending,
         redis::{
             Redis,
             join::join_all,
@@ -108,27 +108,21 @@ impl Redis {
             .iter()
             .map(|debts| self.in_a_round(self.owe(send.shown, debts)));
         let owed = join_all(owing).await;
-        let refused = owed.iter().find_map(|owed| match owed {
-            Ok(None) => None,
-            Ok(Some(alarm)) => Some(Ok(Sending::Suspected(*alarm))),
-            Err(error) => Some(Err(error.clone())),
-        });
-        let sending = match refused {
+        let sending = match unsent(&owed) {
             None => {
-                let (none, _) = self.debts(group_of(send.account), &[]);
+                let (none, _) = self.debts(group_of(send.account), &[], &[]);
                 self.in_a_round(self.start(send, own, &none)).await
             }
             Some(refused) => refused,
         };
         if !is_sent(&sending) {
-            let owed = debts.iter().zip(&owed);
-            let owed = owed.filter(|(_, owed)| matches!(owed, Ok(None)));
-            self.disown(owed.map(|(debts, _)| debts)).await;
+            self.disown(debts.iter().zip(&owed)).await;
         }
-        Ok(match (sending?, alarm) {
-            (Sending::Started(started), Some(alarm)) => Sending::Despite(started, alarm),
-            (sending, _) => sending,
-        })
+        let Ok(Sending::Started(started)) = sending else {
+            return sending;
+        };
+        let scarce = scarce(owed);
+        Ok(Sending::started(started, Notes { alarm, scarce }))
     }
 
     /// Whether the account's own limits admit a send.
@@ -212,6 +206,34 @@ pub fn refusal<'a>(
         }
     }
     longest.map(|(wait, Reverse(charge))| Ok((charge, wait)))
+}
+
+/// Why nothing is sent although all limits admit it, if so: a server that did not answer, or a place
+/// that is suspected, or else the expense with the longest wait, and of several such the first.
+fn unsent(owed: &[Result<Owing, Error>]) -> Option<Result<Sending, Error>> {
+    let mut longest = None;
+    for owing in owed {
+        match owing {
+            Ok(Owing::Owed { .. }) => {}
+            Ok(Owing::Unpaid { expense, wait }) => {
+                longest = longest.max(Some((*wait, Reverse(*expense))));
+            }
+            Ok(Owing::Suspected(alarm)) => return Some(Ok(Sending::Suspected(*alarm))),
+            Err(error) => return Some(Err(error.clone())),
+        }
+    }
+    longest.map(|(wait, Reverse(expense))| Ok(Sending::Unpaid { expense, wait }))
+}
+
+/// Which expenses have left little of their budgets, in their order.
+fn scarce(owed: Vec<Result<Owing, Error>>) -> Vec<usize> {
+    let told = owed.into_iter().filter_map(|owing| match owing {
+        Ok(Owing::Owed { scarce, .. }) => Some(scarce),
+        Ok(Owing::Suspected(_) | Owing::Unpaid { .. }) | Err(_) => None,
+    });
+    let mut scarce: Vec<_> = told.flatten().collect();
+    scarce.sort_unstable();
+    scarce
 }
 
 const fn is_sent(sending: &Result<Sending, Error>) -> bool {

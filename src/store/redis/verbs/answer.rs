@@ -48,7 +48,7 @@ impl Redis {
             .iter()
             .fold(Packed::default(), |tags, tag| tags.bytes(&tag.0));
         let group = group_of(account);
-        let (debts, others_debts) = self.debts(group, &debtors);
+        let (debts, others_debts) = self.debts(group, &debtors, &[]);
         let names = &self.shared.keys;
         let mut keys = vec![
             names.code(account),
@@ -57,7 +57,7 @@ impl Redis {
             names.deliveries(group),
             names.queue(group),
         ];
-        keys.extend_from_slice(&debts.keys);
+        keys.extend(debts.keys());
         let run = Run {
             script: &scripts::ANSWER,
             group,

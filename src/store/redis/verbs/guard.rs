@@ -1,16 +1,22 @@
-//! The guard's part of a send and of an answer: which meters a script has at hand, and what becomes of the others in a cluster.
+//! The guard's and the budgets' part of a send and of an answer: which meters and purses a script has at hand, and what becomes of the others in a cluster.
 //!
 //! Where one server has everything, the meters are judged and changed in the step of the send, or of
 //! the answer. In a cluster all of them are looked at first, since a good name on one server may
 //! make up for debts on another; then each server judges and counts for itself, and takes back what it has
 //! counted if the send comes to nothing. What is lost in between makes a debt that fades within
-//! days, or a payment that a place does not get.
+//! days, or a payment that a place does not get; money that was spent on nothing stays spent for its
+//! window, so that no budget is ever exceeded.
+
+use std::{mem, time::Duration};
 
 use super::Run;
 use crate::{
     clock::Timestamp,
-    domain::fraud::{
-        self, Admission, Alarm, Bits, Debtor, Level, Meter, Place, Rule, Shown, Suspicion, Tail,
+    domain::{
+        budget::Expense,
+        fraud::{
+            self, Admission, Alarm, Bits, Debtor, Level, Meter, Place, Rule, Shown, Suspicion, Tail,
+        },
     },
     store::{
         Error,
@@ -18,21 +24,46 @@ use crate::{
             Redis,
             group::Group,
             join::join_all,
+            keys::window_group,
+            packed::Packed,
             reply::{Nonsense, Reply},
             scripts,
         },
     },
 };
 
-/// The meters that one script has at hand.
+/// The meters and purses that one script has at hand.
 #[derive(Debug)]
 pub struct Debts {
     pub group: Group,
-    pub keys: Vec<String>,
+    /// Where the meters are.
+    meters: Vec<String>,
     /// Of what kind each is, as scripts read it.
     pub levels: Vec<u8>,
     /// Whose they are, and where each stands among all.
     debtors: Vec<(usize, Debtor)>,
+    /// Where the purses are.
+    purses: Vec<String>,
+    /// What each holds, and what it is to pay.
+    pub prices: Packed,
+    /// Where each stands among all expenses.
+    expenses: Vec<usize>,
+}
+
+/// What became of debts.
+#[derive(Debug)]
+pub enum Owing {
+    /// They are counted.
+    Owed {
+        /// In which slots the expenses were written down.
+        slots: Vec<u64>,
+        /// Which expenses have left little of their budgets.
+        scarce: Vec<usize>,
+    },
+    /// A place is suspected of more than was shown.
+    Suspected(Alarm),
+    /// An expense cannot be paid.
+    Unpaid { expense: usize, wait: Duration },
 }
 
 /// Bytes of a kind: that of the level, and the number that is sent to. See `meters.lua`.
@@ -48,31 +79,56 @@ const NO_TAIL: u16 = u16::MAX;
 const EVERYTHING: u8 = 255;
 
 impl Redis {
-    /// Who judges which of the debtors: the script on `group` all of them where there is one
-    /// server, and none otherwise.
-    pub fn debts(&self, group: Group, debtors: &[Debtor]) -> (Debts, Vec<Debts>) {
+    /// Who judges which of the debtors and expenses: the script on `group` all of them where there is
+    /// one server, and none otherwise.
+    pub fn debts(
+        &self,
+        group: Group,
+        debtors: &[Debtor],
+        expenses: &[Expense],
+    ) -> (Debts, Vec<Debts>) {
         let mut own = Debts::new(group);
         let mut others: Vec<Debts> = Vec::new();
+        let keys = &self.shared.keys;
         for (at, debtor) in debtors.iter().enumerate() {
-            let key = self.shared.keys.meter(debtor.meter);
             let [first, ..] = debtor.meter.0;
-            let group = Group::new(first);
-            if self.link.is_one_server() {
-                own.add(at, *debtor, key);
-            } else if let Some(debts) = others.iter_mut().find(|debts| debts.group == group) {
-                debts.add(at, *debtor, key);
-            } else {
-                let mut debts = Debts::new(group);
-                debts.add(at, *debtor, key);
-                others.push(debts);
+            let debts = self.debts_on(Group::new(first), &mut own, &mut others);
+            debts.owe(at, *debtor, keys.meter(debtor.meter));
+        }
+        for (at, expense) in expenses.iter().enumerate() {
+            // Two equal budgets share a purse; one message is paid once from it.
+            let mut earlier = expenses.iter().take(at);
+            if earlier.any(|other| other.purse == expense.purse) {
+                continue;
             }
+            let group = window_group(expense.purse);
+            let debts = self.debts_on(group, &mut own, &mut others);
+            debts.pay(at, expense, keys.purse(expense.purse));
         }
         (own, others)
     }
 
+    fn debts_on<'d>(
+        &self,
+        group: Group,
+        own: &'d mut Debts,
+        others: &'d mut Vec<Debts>,
+    ) -> &'d mut Debts {
+        if self.link.is_one_server() {
+            return own;
+        }
+        let at = others.iter().position(|debts| debts.group == group);
+        let at = at.unwrap_or_else(|| {
+            others.push(Debts::new(group));
+            others.len() - 1
+        });
+        others.get_mut(at).unwrap_or(own)
+    }
+
     /// What would become of a send. Marks the debts that others make up for.
     pub async fn judge(&self, shown: Shown, debts: &mut [Debts]) -> Result<Admission, Error> {
-        let looking = debts.iter().map(|debts| self.look_at(debts));
+        let guarded = debts.iter().filter(|debts| !debts.meters.is_empty());
+        let looking = guarded.map(|debts| self.look_at(debts));
         let looked = join_all(looking).await;
         let looked = looked.into_iter().collect::<Result<Vec<_>, _>>()?;
         let now = looked.iter().map(|(now, _)| *now).max();
@@ -91,7 +147,7 @@ impl Redis {
         let run = Run {
             script: &scripts::GET_METERS,
             group: debts.group,
-            keys: &debts.keys,
+            keys: &debts.meters,
             args: &[],
         };
         self.run(run, |mut reply| {
@@ -106,33 +162,55 @@ impl Redis {
         .await
     }
 
-    /// Counts a send; `None` if nobody there is suspected of more than `shown` answers.
-    pub async fn owe(&self, shown: Shown, debts: &Debts) -> Result<Option<Alarm>, Error> {
+    /// Counts a send, if nobody there is suspected of more than `shown` answers, and pays for it.
+    pub async fn owe(&self, shown: Shown, debts: &Debts) -> Result<Owing, Error> {
+        let keys: Vec<_> = debts.keys().collect();
         let run = Run {
             script: &scripts::OWE,
             group: debts.group,
-            keys: &debts.keys,
-            args: &[&debts.levels, &[byte(shown)]],
+            keys: &keys,
+            args: &[&debts.levels, &[byte(shown)], debts.prices.as_ref()],
         };
-        self.run(run, |mut reply| match reply.word()?.as_slice() {
-            b"owed" => reply.end(None),
-            b"suspected" => {
-                let alarm = read_alarm(&mut reply)?;
-                reply.end(Some(alarm.ok_or(Nonsense)?))
-            }
-            _ => Err(Nonsense),
+        self.run(run, |mut reply| {
+            let owing = match reply.word()?.as_slice() {
+                b"owed" => {
+                    let mut slots = reply.list()?;
+                    let written = debts.purses.iter().map(|_| slots.number());
+                    let written = written.collect::<Result<_, _>>()?;
+                    Owing::Owed {
+                        slots: slots.end(written)?,
+                        scarce: debts.scarce(&mut reply)?,
+                    }
+                }
+                b"suspected" => Owing::Suspected(read_alarm(&mut reply)?.ok_or(Nonsense)?),
+                b"unpaid" => {
+                    let (expense, wait) = debts.refusal(&mut reply)?;
+                    Owing::Unpaid { expense, wait }
+                }
+                _ => return Err(Nonsense),
+            };
+            reply.end(owing)
         })
         .await
     }
 
     /// Takes back what [`Self::owe`] has counted.
-    pub async fn disown<'a>(&self, owed: impl Iterator<Item = &'a Debts>) {
-        let disowning = owed.map(|debts| async {
+    pub async fn disown<'a>(
+        &self,
+        owed: impl Iterator<Item = (&'a Debts, &'a Result<Owing, Error>)>,
+    ) {
+        let counted = owed.filter_map(|(debts, owing)| match owing {
+            Ok(Owing::Owed { slots, .. }) => Some((debts, slots)),
+            Ok(Owing::Suspected(_) | Owing::Unpaid { .. }) | Err(_) => None,
+        });
+        let disowning = counted.map(|(debts, slots)| async move {
+            let keys: Vec<_> = debts.keys().collect();
+            let slots: Vec<_> = slots.iter().map(|slot| slot.to_be_bytes()).collect();
             let run = Run {
                 script: &scripts::DISOWN,
                 group: debts.group,
-                keys: &debts.keys,
-                args: &[&debts.levels],
+                keys: &keys,
+                args: &[&debts.levels, debts.prices.as_ref(), slots.as_flattened()],
             };
             let disowned = self.run(run, |reply| read_word(reply, b"disowned"));
             self.in_a_round(disowned).await
@@ -146,7 +224,7 @@ impl Redis {
             let run = Run {
                 script: &scripts::PAY,
                 group: debts.group,
-                keys: &debts.keys,
+                keys: &debts.meters,
                 args: &[&debts.levels],
             };
             let paid = self.run(run, |reply| read_word(reply, b"paid"));
@@ -160,14 +238,58 @@ impl Debts {
     fn new(group: Group) -> Self {
         Self {
             group,
-            keys: Vec::new(),
+            meters: Vec::new(),
             levels: Vec::new(),
             debtors: Vec::new(),
+            purses: Vec::new(),
+            prices: Packed::default(),
+            expenses: Vec::new(),
         }
     }
 
-    fn add(&mut self, at: usize, debtor: Debtor, key: String) {
-        self.keys.push(key);
+    /// What a script is told to touch: the meters, and then the purses.
+    pub fn keys(&self) -> impl Iterator<Item = String> {
+        self.meters.iter().chain(&self.purses).cloned()
+    }
+
+    /// How many keys there are.
+    pub const fn len(&self) -> usize {
+        self.meters.len() + self.purses.len()
+    }
+
+    /// Reads which expense cannot be paid, and for how long.
+    pub fn refusal(&self, reply: &mut Reply) -> Result<(usize, Duration), Nonsense> {
+        let expense = self.expense(reply)?;
+        Ok((expense, reply.span()?))
+    }
+
+    /// Reads which expenses have left little of their budgets.
+    pub fn scarce(&self, reply: &mut Reply) -> Result<Vec<usize>, Nonsense> {
+        let mut list = reply.list()?;
+        let mut scarce = Vec::new();
+        while !list.is_empty() {
+            scarce.push(self.expense(&mut list)?);
+        }
+        Ok(scarce)
+    }
+
+    fn expense(&self, reply: &mut Reply) -> Result<usize, Nonsense> {
+        let index: usize = reply.number()?;
+        self.expenses.get(index).copied().ok_or(Nonsense)
+    }
+
+    fn pay(&mut self, at: usize, expense: &Expense, key: String) {
+        let (budget, price) = (expense.budget, expense.price);
+        self.purses.push(key);
+        self.expenses.push(at);
+        self.prices = mem::take(&mut self.prices)
+            .amount(budget.max)
+            .span(budget.window)
+            .amount(price);
+    }
+
+    fn owe(&mut self, at: usize, debtor: Debtor, key: String) {
+        self.meters.push(key);
         let tail = debtor.tail.map_or(NO_TAIL, Tail::digits);
         self.levels.push(level_byte(debtor.level));
         self.levels.extend(tail.to_be_bytes());

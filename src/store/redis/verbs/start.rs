@@ -17,7 +17,7 @@ use crate::{
     },
     secret::SecretId,
     store::{
-        Error, Sending,
+        Error, Notes, Sending,
         redis::{
             Redis,
             group::Group,
@@ -62,7 +62,11 @@ impl Redis {
         policy: otp::Policy,
         parcel: Parcel,
     ) -> Result<Sending, Error> {
-        let Credit { debtors, shown } = credit;
+        let Credit {
+            debtors,
+            expenses,
+            shown,
+        } = credit;
         let send = Send {
             account,
             start,
@@ -72,7 +76,7 @@ impl Redis {
         };
         let group = group_of(account);
         let (own, others) = self.shares(group, &charges);
-        let (debts, others_debts) = self.debts(group, &debtors);
+        let (debts, others_debts) = self.debts(group, &debtors, &expenses);
         if others.is_empty() && others_debts.is_empty() {
             self.start(&send, &own, &debts).await
         } else {
@@ -110,12 +114,12 @@ impl Redis {
             .iter()
             .fold(Packed::default(), |known, id| known.bytes(id.as_bytes()));
         let (names, group) = (&self.shared.keys, group_of(*account));
-        let mut keys = Vec::with_capacity(4 + own.windows.len() + debts.keys.len());
+        let mut keys = Vec::with_capacity(4 + own.windows.len() + debts.len());
         keys.push(names.code(*account));
         keys.push(names.deliveries(group));
         keys.push(names.queue(group));
         keys.extend_from_slice(&own.windows);
-        keys.extend_from_slice(&debts.keys);
+        keys.extend(debts.keys());
         let mut request: &[u8] = &[];
         if let Some(once) = &parcel.once {
             keys.push(names.once(once.key));
@@ -133,9 +137,10 @@ impl Redis {
                 &[byte(*shown)],
                 &message,
                 request,
+                debts.prices.as_ref(),
             ],
         };
-        self.run(run, |reply| read(reply, own)).await
+        self.run(run, |reply| read(reply, own, debts)).await
     }
 
     /// What came of an earlier request under the same name, if there was one.
@@ -209,14 +214,17 @@ impl Share {
     }
 }
 
-fn read(mut reply: Reply, own: &Share) -> Result<Sending, Nonsense> {
+fn read(mut reply: Reply, own: &Share, debts: &Debts) -> Result<Sending, Nonsense> {
     let sending = match reply.word()?.as_slice() {
         b"started" => {
             let started = read_started(&mut reply)?;
-            match read_alarm(&mut reply)? {
-                None => Sending::Started(started),
-                Some(alarm) => Sending::Despite(started, alarm),
-            }
+            let alarm = read_alarm(&mut reply)?;
+            let scarce = debts.scarce(&mut reply)?;
+            Sending::started(started, Notes { alarm, scarce })
+        }
+        b"unpaid" => {
+            let (expense, wait) = debts.refusal(&mut reply)?;
+            Sending::Unpaid { expense, wait }
         }
         b"suspected" => Sending::Suspected(read_alarm(&mut reply)?.ok_or(Nonsense)?),
         b"limited" => {
