@@ -4,7 +4,7 @@
 //! said, after the same look into the store.
 
 use http::StatusCode;
-use serde_json::json;
+use serde::Serialize;
 
 use crate::{
     auth::{
@@ -17,6 +17,18 @@ use crate::{
     sms::letter::Letter,
 };
 
+/// What is told of a message.
+#[derive(Serialize)]
+struct Shown {
+    status: &'static str,
+    /// Why it will not arrive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    channel: &'static str,
+    /// In seconds, until its code dies.
+    expires_in: u64,
+}
+
 /// Tells how far the last message of a challenge has come.
 pub async fn show(desk: &Desk, call: &Call, id: &str) -> Result<Reply, Reject> {
     let unknown = || Reject::new(Code::NotFound, "You have no such challenge.");
@@ -28,13 +40,16 @@ pub async fn show(desk: &Desk, call: &Call, id: &str) -> Result<Reply, Reject> {
     if letter.asker != derive::client_key(masters, &call.client) {
         return Err(unknown());
     }
-    let mut shown = json!({
-        "status": delivery.status().as_str(),
-        "channel": letter.channel.as_str(),
-        "expires_in": delivery.expires_at.since(call.now).as_secs(),
-    });
-    if let State::Failed(why) = &delivery.state {
-        shown["reason"] = json!(why.as_str());
-    }
+    let shown = Shown {
+        status: delivery.status().as_str(),
+        reason: match &delivery.state {
+            State::Failed(why) => Some(why.as_str()),
+            State::Queued { .. } | State::Sending { .. } | State::Sent(_) | State::Delivered => {
+                None
+            }
+        },
+        channel: letter.channel.as_str(),
+        expires_in: delivery.expires_at.since(call.now).as_secs(),
+    };
     wire::json(StatusCode::OK, &shown)
 }

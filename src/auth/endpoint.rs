@@ -24,6 +24,7 @@ pub enum Endpoint {
     EndSession(String),
     ShowLogin,
     SubmitLogin,
+    OpenApi,
     Jwks,
     Metadata,
     /// Whoever tells comes along.
@@ -71,6 +72,7 @@ impl Endpoint {
             | Self::ListSessions
             | Self::EndSession(_)
             | Self::ShowLogin
+            | Self::OpenApi
             | Self::Jwks
             | Self::Metadata => Accepts::Nothing,
         }
@@ -93,6 +95,7 @@ impl Place {
             }),
             "/receipts/twilio" => Some(Self::post(Endpoint::Receipt(Teller::Twilio))),
             "/receipts/webhook" => Some(Self::post(Endpoint::Receipt(Teller::Webhook))),
+            "/openapi.json" => Some(Self::read(Endpoint::OpenApi)),
             "/.well-known/jwks.json" => Some(Self::read(Endpoint::Jwks)),
             "/.well-known/oauth-authorization-server" => Some(Self::read(Endpoint::Metadata)),
             other => {

@@ -12,6 +12,7 @@
 //! | `GET check` | [`check`] |
 //! | `GET login`, `POST login` | [`login`] |
 //! | `POST receipts/twilio`, `POST receipts/webhook` | [`receipts`] |
+//! | `GET openapi.json` | [`openapi`] |
 //! | `GET .well-known/jwks.json`, `GET .well-known/oauth-authorization-server` | [`well_known`] |
 //!
 //! Every endpoint is a function from a [`call::Call`] to an answer or a [`Reject`]. What happens
@@ -43,6 +44,7 @@ mod chance;
 mod cookie;
 mod derive;
 mod guard;
+mod openapi;
 mod page;
 mod pair;
 mod puzzle;
@@ -235,6 +237,7 @@ impl Inner {
             Endpoint::ShowLogin => Ok(login::show(desk, &call).await),
             Endpoint::SubmitLogin => Ok(login::submit(desk, &call, fields).await),
             Endpoint::Receipt(teller) => receipts::answer(desk, &call, teller, &fields).await,
+            Endpoint::OpenApi => well_known::openapi(desk),
             Endpoint::Jwks => well_known::jwks(desk),
             Endpoint::Metadata => well_known::metadata(desk, &call),
         }

@@ -1,4 +1,4 @@
-//! `GET .well-known/…`: what apps need to verify our tokens themselves; knows nothing that is secret.
+//! `GET .well-known/…` and `GET openapi.json`: what apps need to verify our tokens themselves, and to ask us; knows nothing that is secret.
 
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     auth::{
         call::{Call, Desk},
+        openapi,
         wire::{self, Reply},
     },
     reject::Reject,
@@ -32,7 +33,12 @@ pub fn metadata(desk: &Desk, call: &Call) -> Result<Reply, Reject> {
     public(&Value::Object(metadata))
 }
 
-/// Both documents are public and change rarely. A key is shown as "next" for longer than a copy may
+/// All endpoints, for programs.
+pub fn openapi(desk: &Desk) -> Result<Reply, Reject> {
+    public(&openapi::document(&desk.spec().base))
+}
+
+/// All of these documents are public and change rarely. A key is shown as "next" for longer than a copy may
 /// be used before it signs, so a copy lacks nothing.
 fn public(document: &Value) -> Result<Reply, Reject> {
     let mut reply = wire::json(StatusCode::OK, document)?;

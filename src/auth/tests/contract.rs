@@ -154,6 +154,19 @@ async fn apps_find_the_keys_and_may_keep_them_for_a_while() {
 }
 
 #[tokio::test]
+async fn programs_find_all_endpoints_in_one_document() {
+    let stage = Stage::new().await;
+    let answer = stage.ask(Ask::get("/openapi.json")).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.headers["content-type"], "application/json");
+    assert_eq!(answer.headers["cache-control"], "public, max-age=300");
+    let document = answer.json();
+    assert_eq!(document["openapi"], "3.1.0");
+    assert_eq!(document["servers"], json!([{ "url": "/api/auth" }]));
+    assert!(document["paths"]["/send-otp"]["post"].is_object());
+}
+
+#[tokio::test]
 async fn the_alias_is_the_same_place() {
     let stage = Stage::new().await;
     let login = stage.login(NUMBER).await;

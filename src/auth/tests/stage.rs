@@ -14,7 +14,7 @@ use super::paper::{Paper, kit};
 use crate::{
     auth::{
         AuthService, Countries, Guard, Mode, Parts, Reply, Spec, SubjectKind, TestNumber,
-        captcha::Captcha,
+        captcha::Captcha, openapi,
     },
     clock::{Clock, Timestamp},
     domain::{
@@ -239,9 +239,15 @@ impl Stage {
     /// The answer, once the message that may follow from it is written: a further one would else
     /// take its place.
     pub async fn ask(&self, ask: Ask) -> Answer {
+        let (method, target) = (ask.method, ask.target.clone());
         let reply = self.service.clone().oneshot(ask.build()).await.unwrap();
         self.messages().await;
-        Answer::read(reply).await
+        let answer = Answer::read(reply).await;
+        let mut bases = ["/api/auth", "/api/v1/auth"].into_iter();
+        if let Some(path) = bases.find_map(|base| target.strip_prefix(base)) {
+            openapi::tests::foresees(method, path, &answer);
+        }
+        answer
     }
 
     /// Sends a code to `number` and returns the answer.
