@@ -8,7 +8,7 @@ mod schemas;
 
 use serde_json::{Map, Value, json};
 
-use crate::reject::Code;
+use crate::reject::{Code, PROBLEM_JSON};
 
 /// The document of the endpoints below `base`.
 pub fn document(base: &str) -> Value {
@@ -62,7 +62,7 @@ fn refusal(codes: &[&str]) -> Value {
     let schema = json!({ "allOf": [reference("Problem"), narrowed] });
     json!({
         "description": codes.join(", "),
-        "content": { "application/problem+json": { "schema": schema } },
+        "content": { PROBLEM_JSON: { "schema": schema } },
     })
 }
 

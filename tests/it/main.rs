@@ -9,6 +9,7 @@ mod house;
 mod as_a_library;
 mod bad_bodies;
 mod bad_input;
+mod challenges;
 mod chromium;
 mod cookies;
 mod durability;
