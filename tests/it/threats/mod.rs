@@ -49,6 +49,7 @@
 //! | B2 | guesses without a count, codes that are told | `of_many_guesses_in_one_packet_five_are_judged`, `the_code_goes_to_the_phone_and_nowhere_else`; `::limits`, `::races`, `::send_otp::codes_are_not_all_alike` |
 //! | B3 | who is known here | `a_number_that_is_known_and_one_that_is_not_are_answered_alike`; `::verify_otp::wrong_expired_used_and_never_sent_look_the_same` |
 //! | replay | codes and refresh tokens used twice | `::races`, `::refresh`, `::verify_otp::a_code_is_good_once` |
+//! | names | of challenges and requests, guessed or somebody else's | `::challenges::for_everybody_else_the_challenge_does_not_exist`, `::repeats::whoever_knows_somebody_elses_key_learns_nothing_by_it` |
 //! | captchas | used twice, solved elsewhere, made up, for what is blocked | `::guard::captcha::of_many_who_show_the_same_captcha_one_is_sent_a_code`, `a_captcha_that_does_not_count_sends_nothing`, `no_captcha_opens_what_is_blocked` |
 //! | codes | several live ones, new attempts by a resend, in the clear in a store | `::send_otp::a_resend_brings_the_same_code_and_the_same_challenge_with_new_time`, `::verify_otp::a_resend_gives_no_attempts_back`, `::redis::secrecy` |
 //! | D1 | two lengths, two codings, overflow | `desync`: `a_body_with_two_lengths_hides_no_request`, `chunks_that_are_no_chunks_break_the_request_off`, `a_body_is_a_body_whatever_the_method` |
