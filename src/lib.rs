@@ -183,7 +183,7 @@ pub use crate::{
 pub mod verbs {
     pub use crate::domain::{
         account::{AccountKey, Login, Revoke},
-        delivery::{Goes, MessageId, Outcome, Parcel},
+        delivery::{Goes, MessageId, Parcel},
         fraud::Credit,
         otp::{Answer, ChallengeId, ClientKey, Length, Nonce, Policy as OtpPolicy, Start, Tag},
         quota::{Bucket, Charge, Quota},

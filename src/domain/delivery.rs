@@ -104,6 +104,8 @@ pub enum State {
     Sending {
         /// When nobody waits for them any more.
         until: Timestamp,
+        /// Who.
+        by: Claimant,
     },
     /// A provider has it, or may have it.
     Sent(Sent),
@@ -162,6 +164,11 @@ pub struct Ticket {
     /// The attempt, counted from 1.
     pub attempt: u32,
 }
+
+/// Who claims a message: drawn at random for each claim, so that one whose answer was lost can be made again
+/// and is told from anybody else's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claimant(pub u64);
 
 /// What people are told of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -239,7 +246,7 @@ impl Delivery {
     pub fn due_at(&self) -> Option<Timestamp> {
         match &self.state {
             State::Queued { due } => Some((*due).min(self.expires_at)),
-            State::Sending { until } => Some(*until),
+            State::Sending { until, .. } => Some(*until),
             State::Sent(sent) => sent.silent_until,
             State::Delivered | State::Failed(_) => None,
         }

@@ -212,9 +212,8 @@ impl Store {
     }
 
     /// Lets the last message of a challenge take a turn; `None` if nothing is kept of it. If there is no
-    /// answer the turn may have been taken. Any but [`Turn::Claim`] may then be told again. A claim that is
-    /// made again does no harm either, but comes too late if the first has succeeded: nobody sends the
-    /// message then, and when the lease is over it counts as sent.
+    /// answer the turn may have been taken, and is to be told again: a second time changes nothing. A claim that
+    /// has succeeded unheard, and is not made again, is a message that nobody sends.
     pub async fn deliver(
         &self,
         challenge: ChallengeId,

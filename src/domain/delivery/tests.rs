@@ -2,6 +2,8 @@
 
 mod sequences;
 
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
 use super::*;
 
 const MESSAGE: MessageId = MessageId::new([1; 16]);
@@ -33,9 +35,16 @@ fn queued() -> Delivery {
     })
 }
 
-const fn claim(message: MessageId) -> Turn {
+/// By whom, does not matter, but it is somebody else each time.
+fn claim(message: MessageId) -> Turn {
+    static CLAIMS: AtomicU64 = AtomicU64::new(1000);
+    claim_by(Claimant(CLAIMS.fetch_add(1, Relaxed)), message)
+}
+
+const fn claim_by(by: Claimant, message: MessageId) -> Turn {
     Turn::Claim {
         message,
+        by,
         lease: LEASE,
     }
 }
@@ -86,13 +95,26 @@ fn sent(silence: Option<Duration>) -> Delivery {
 #[test]
 fn a_message_is_claimed_once_and_by_whoever_means_this_one() {
     let queued = queued();
-    assert_eq!(queued.due_at(), Some(at(2)));
+    assert_eq!(queued.due_at(), Some(at(0) + HANDOVER));
     unchanged(&queued, claim(OTHER), at(3));
     // Not due yet: whoever has stored it is at it at once.
     let sending = claimed(queued, at(0));
     assert_eq!((sending.attempt, sending.due_at()), (1, Some(at(20))));
     assert_eq!(sending.status(), Status::Queued);
     unchanged(&sending, claim(MESSAGE), at(1));
+}
+
+#[test]
+fn whoever_has_not_heard_that_they_have_it_may_ask_again() {
+    let claim = claim_by(Claimant(7), MESSAGE);
+    let first = queued().step(claim.clone(), at(1));
+    assert!(matches!(first, Turned::Claimed(_)), "{first:?}");
+    let sending = first.delivery().clone();
+    assert_eq!(sending.clone().step(claim.clone(), at(20)), first);
+    unchanged(&sending, claim_by(Claimant(8), MESSAGE), at(20));
+    // But not for longer than they are waited for.
+    let lapsed = changed(sending, claim.clone(), at(21));
+    unchanged(&lapsed, claim, at(22));
 }
 
 #[test]

@@ -2,17 +2,19 @@
 
 use std::time::Duration;
 
-use super::{Delivery, Failure, MessageId, Sent, State, Sure, Ticket};
+use super::{Claimant, Delivery, Failure, MessageId, Sent, State, Sure, Ticket};
 use crate::clock::Timestamp;
 
-/// Something that happens to a message. One that does not fit changes nothing, so that each may come late or
-/// twice: only whoever claims, and does not hear that they did, must not take it for done.
+/// Something that happens to a message. One that does not fit changes nothing, so that each may come late, and be
+/// told again by whoever has heard no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Turn {
     /// Somebody will send it, if nobody else does.
     Claim {
         /// Which they have in mind.
         message: MessageId,
+        /// Who: the same when the same claim is made again for want of an answer, and only then.
+        by: Claimant,
         /// How long that takes at most.
         lease: Duration,
     },
@@ -96,8 +98,8 @@ impl Delivery {
     pub fn step(self, turn: Turn, now: Timestamp) -> Turned {
         let before = self.state.clone();
         let mut delivery = self.at(now);
-        if let Turn::Claim { message, lease } = turn {
-            if delivery.claim(message, lease, now) {
+        if let Turn::Claim { message, by, lease } = turn {
+            if delivery.message == message && delivery.claim(by, lease, now) {
                 return Turned::Claimed(delivery);
             }
         } else if let Some(state) = delivery.next_state(turn, now) {
@@ -116,7 +118,7 @@ impl Delivery {
         let is_dead = self.expires_at <= now;
         match &mut self.state {
             State::Queued { .. } if is_dead => self.state = State::Failed(Failure::Expired),
-            State::Sending { until } if *until <= now => {
+            State::Sending { until, .. } if *until <= now => {
                 self.state = State::Sent(Sent {
                     provider: None,
                     reference: None,
@@ -136,12 +138,10 @@ impl Delivery {
     }
 
     /// Whether it is the claimant's from now on.
-    fn claim(&mut self, message: MessageId, lease: Duration, now: Timestamp) -> bool {
-        if self.message != message {
-            return false;
-        }
+    fn claim(&mut self, by: Claimant, lease: Duration, now: Timestamp) -> bool {
         match &self.state {
             State::Queued { .. } => {}
+            State::Sending { by: before, .. } if *before == by => return true,
             State::Sent(sent) if sent.silent_until.is_some_and(|until| until <= now) => {
                 self.next_way = sent.next_way.unwrap_or(self.next_way);
             }
@@ -150,7 +150,10 @@ impl Delivery {
             }
         }
         self.attempt = self.attempt.saturating_add(1);
-        self.state = State::Sending { until: now + lease };
+        self.state = State::Sending {
+            until: now + lease,
+            by,
+        };
         true
     }
 

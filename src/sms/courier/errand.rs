@@ -166,7 +166,7 @@ impl Errand {
 /// this machine may be another one.
 fn left(delivery: &Delivery, lease: Duration) -> Duration {
     match delivery.state {
-        State::Sending { until } => delivery.expires_at.since(until.minus(lease)),
+        State::Sending { until, .. } => delivery.expires_at.since(until.minus(lease)),
         State::Queued { .. } | State::Sent(_) | State::Delivered | State::Failed(_) => {
             Duration::ZERO
         }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use rand::{TryRng, rngs::SysRng};
 use tokio::time::{sleep, timeout};
 
 use super::{Order, Parts, errand::Errand};
 use crate::{
-    domain::delivery::{Delivery, Failure, State, Turn, Turned},
+    domain::delivery::{Claimant, Delivery, Failure, State, Turn, Turned},
     observe::sms::Outcome,
     sms::MessageId,
 };
@@ -73,19 +74,22 @@ impl Office {
             };
             (turn, Outcome::Failed)
         };
-        self.report(order, turn).await;
+        self.turn(order, turn).await;
         self.parts.metrics.sms().outcome(outcome);
     }
 
     /// Makes it ours. What cannot be claimed for want of a store is found again later.
-    async fn claim(&self, Order { challenge, message }: Order) -> Option<Delivery> {
-        let lease = self.lease;
-        let claim = Turn::Claim { message, lease };
-        match self.parts.store.deliver(challenge, claim).await {
-            Ok(Some(Turned::Claimed(delivery))) => return Some(delivery),
-            Ok(Some(Turned::Changed(delivery))) => self.note(message, &delivery.state),
-            Ok(Some(Turned::Unchanged(_)) | None) => {}
-            Err(error) => tracing::warn!(%message, %error, "a message cannot be claimed"),
+    async fn claim(&self, order: Order) -> Option<Delivery> {
+        let message = order.message;
+        let claim = Turn::Claim {
+            message,
+            by: claimant(message)?,
+            lease: self.lease,
+        };
+        match self.turn(order, claim).await {
+            Some(Turned::Claimed(delivery)) => return Some(delivery),
+            Some(Turned::Changed(delivery)) => self.note(message, &delivery.state),
+            Some(Turned::Unchanged(_)) | None => {}
         }
         None
     }
@@ -106,18 +110,33 @@ impl Office {
         self.parts.metrics.sms().outcome(outcome);
     }
 
-    /// Says what became of it, again and again as long as anybody waits for that.
-    async fn report(&self, Order { challenge, message }: Order, turn: Turn) {
+    /// Has a message take a turn, and tells it again and again as long as anybody waits for that: if nothing is heard of
+    /// it, it may have been taken all the same.
+    async fn turn(&self, Order { challenge, message }: Order, turn: Turn) -> Option<Turned> {
         let telling = async {
             let mut pause = PAUSE;
-            while let Err(error) = self.parts.store.deliver(challenge, turn.clone()).await {
-                tracing::warn!(%message, %error, "what became of a message cannot be written down");
+            loop {
+                match self.parts.store.deliver(challenge, turn.clone()).await {
+                    Ok(turned) => break turned,
+                    Err(error) => {
+                        tracing::warn!(%message, %error, "a turn of a message cannot be written down");
+                    }
+                }
                 sleep(pause).await;
                 pause *= 2;
             }
         };
-        if timeout(self.lease, telling).await.is_err() {
-            tracing::error!(%message, "what became of a message was not written down");
-        }
+        timeout(self.lease, telling).await.unwrap_or_else(|_| {
+            tracing::error!(%message, "a turn of a message was not written down");
+            None
+        })
     }
+}
+
+/// Who claims a message this time.
+fn claimant(message: MessageId) -> Option<Claimant> {
+    let drawn = SysRng.try_next_u64().inspect_err(|error| {
+        tracing::error!(%message, %error, "the operating system gives no random numbers");
+    });
+    drawn.ok().map(Claimant)
 }

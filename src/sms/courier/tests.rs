@@ -11,7 +11,7 @@ use crate::{
     clock::Timestamp,
     domain::{
         account::AccountKey,
-        delivery::{Failure, Goes, HANDOVER, Parcel, State, Sure, Turn},
+        delivery::{Claimant, Failure, Goes, HANDOVER, Parcel, State, Sure, Turn},
         fraud::Credit,
         otp::{self, ClientKey, Nonce, Tag},
         phone::Phone,
@@ -347,6 +347,7 @@ async fn what_somebody_claimed_who_is_not_heard_of_is_never_sent_a_second_time()
     let lease = Duration::from_secs(20);
     let claim = Turn::Claim {
         message: order.message,
+        by: Claimant(7),
         lease,
     };
     let claimed = town.store.deliver(order.challenge, claim).await;

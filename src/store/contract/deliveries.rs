@@ -1,7 +1,9 @@
 //! Rules of the messages: queued with their challenge, claimed by one, never lost and never sent twice without a reason.
 
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
 use super::*;
-use crate::domain::delivery::{AFTERMATH, Failure, HANDOVER, Outcome, State, Status};
+use crate::domain::delivery::{AFTERMATH, Claimant, Failure, HANDOVER, Outcome, State, Status};
 
 const LEASE: Duration = Duration::from_secs(20);
 
@@ -19,9 +21,12 @@ pub fn message(n: u64) -> MessageId {
     MessageId::new(random)
 }
 
-pub const fn claim(message: MessageId) -> Turn {
+/// Each by somebody else.
+pub fn claim(message: MessageId) -> Turn {
+    static CLAIMS: AtomicU64 = AtomicU64::new(1000);
     Turn::Claim {
         message,
+        by: Claimant(CLAIMS.fetch_add(1, Relaxed)),
         lease: LEASE,
     }
 }
@@ -137,6 +142,19 @@ pub async fn of_sixty_four_claims_at_once_one_wins(stage: Stage) {
         let sending = stage.delivery(&started).await.unwrap();
         assert_eq!(sending.attempt, 1);
     }
+}
+
+pub async fn a_claim_that_is_made_again_is_the_same_claim(stage: Stage) {
+    let started = stage.queue(ANN, 1).await;
+    let claim = claim(message(1));
+    let first = stage.deliver(&started, claim.clone()).await;
+    assert!(matches!(first, Turned::Claimed(_)), "{first:?}");
+    stage.clock.advance(Duration::from_secs(1));
+    assert_eq!(stage.deliver(&started, claim.clone()).await, first);
+    let sent = taken(first.delivery(), None);
+    let sent = stage.deliver(&started, sent).await.delivery().clone();
+    let late = stage.deliver(&started, claim).await;
+    assert_eq!(late, Turned::Unchanged(sent));
 }
 
 pub async fn a_resend_takes_the_place_of_the_message_before_it(stage: Stage) {

@@ -124,6 +124,7 @@ macro_rules! rules {
 
             a_message_is_queued_with_its_challenge
             of_sixty_four_claims_at_once_one_wins
+            a_claim_that_is_made_again_is_the_same_claim
             a_resend_takes_the_place_of_the_message_before_it
             what_is_due_is_told_oldest_first_and_no_more_than_was_asked_for
             whoever_claims_and_falls_silent_may_have_sent_it

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::delivery::{Failure, Outcome, Ticket};
+use crate::domain::delivery::{Claimant, Failure, Outcome, Ticket};
 
 /// One turn of some message.
 #[derive(Debug, Clone)]
@@ -76,6 +76,7 @@ impl Drawn {
         match self.kind {
             Kind::Claim => Turn::Claim {
                 message,
+                by: Claimant(u64::from(self.is_late || span.as_secs() % 2 == 0)),
                 lease: span,
             },
             Kind::Taken => Turn::Taken {

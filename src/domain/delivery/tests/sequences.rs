@@ -7,7 +7,7 @@ use super::*;
 /// What somebody does: each may come late, twice, about another message or another attempt.
 #[derive(Debug, Clone)]
 enum Act {
-    Claim { message: u8 },
+    Claim { message: u8, by: u64 },
     Taken { attempt: u32, silence: Option<u64> },
     NotSent { attempt: u32, again: Option<u64> },
     Unsure { attempt: u32 },
@@ -21,6 +21,8 @@ enum Act {
 struct World {
     /// The last attempt that was handed over, and may be on its way.
     at_large: Option<u32>,
+    /// By whom.
+    by: Option<u64>,
     /// From when on another one is agreed on.
     agreed: Option<Timestamp>,
     arrived: bool,
@@ -29,7 +31,7 @@ struct World {
 fn act() -> impl Strategy<Value = Act> {
     let again = prop::option::of(0..400u64);
     prop_oneof![
-        4 => (0..4u8).prop_map(|n| Act::Claim { message: u8::from(n == 0) + 1 }),
+        4 => (0..4u8, 0..3u64).prop_map(|(n, by)| Act::Claim { message: u8::from(n == 0) + 1, by }),
         3 => (1..5u32, prop::option::of(0..400u64))
             .prop_map(|(attempt, silence)| Act::Taken { attempt, silence }),
         3 => (1..5u32, again).prop_map(|(attempt, again)| Act::NotSent { attempt, again }),
@@ -49,7 +51,7 @@ fn ticket(attempt: u32) -> Ticket {
 
 fn turn(act: &Act) -> Turn {
     match *act {
-        Act::Claim { message } => claim(MessageId::new([message; 16])),
+        Act::Claim { message, by } => claim_by(Claimant(by), MessageId::new([message; 16])),
         Act::Taken { attempt, silence } => taken(
             ticket(attempt),
             &format!("SM{attempt}"),
@@ -79,14 +81,19 @@ impl World {
     /// What the outside learns when the gateway takes a turn.
     fn watch(&mut self, act: &Act, turned: &Turned, now: Timestamp) {
         match act {
-            Act::Claim { .. } => {
+            Act::Claim { by, .. } => {
                 if let Turned::Claimed(delivery) = turned {
+                    if self.at_large == Some(delivery.attempt) {
+                        assert_eq!(self.by, Some(*by), "it is somebody else's");
+                        return;
+                    }
                     let is_agreed = self.agreed.is_some_and(|from| from <= now);
                     assert!(self.at_large.is_none() || is_agreed, "it is sent twice");
                     assert!(!self.arrived, "it has arrived and is sent once more");
                     assert!(now < at(0) + LIFE, "its code is dead");
                     assert_eq!(delivery.message, MESSAGE);
                     self.at_large = Some(delivery.attempt);
+                    self.by = Some(*by);
                     self.agreed = None;
                 }
             }
@@ -131,6 +138,7 @@ proptest! {
                 (before.message, before.nonce, before.expires_at, &before.sealed),
             );
             match &turned {
+                Turned::Claimed(_) if delivery == before => {}
                 Turned::Claimed(_) => prop_assert_eq!(delivery.attempt, before.attempt + 1),
                 Turned::Changed(_) => prop_assert_ne!(&delivery, &before),
                 Turned::Unchanged(_) => prop_assert_eq!(&delivery, &before),
@@ -152,7 +160,9 @@ proptest! {
         }
         delivery.message = OTHER;
         let alien = turn(&another);
-        if alien != claim(OTHER) && alien != Turn::Answered {
+        let is_meant = alien == Turn::Answered
+            || matches!(alien, Turn::Claim { message, .. } if message == OTHER);
+        if !is_meant {
             unchanged(&delivery, alien, at(second));
         }
     }

@@ -14,7 +14,7 @@ use crate::{
         Backend, Error, Revoke, Rotated, Spec, Store,
         contract::{
             ACCESS_TTL, ANN, BEGINNING, BOB, NAMES, OTP, SESSION, Stage, UNGUARDED, account,
-            charge, login, parcel, session_id, start,
+            charge, login, parcel, session_id, start, taken,
         },
     },
 };
@@ -141,6 +141,9 @@ async fn a_full_store_adds_nothing_but_serves_who_is_in_and_recovers() {
     assert_eq!(stage.sessions(ANN).await, [kept]);
     assert_eq!(stage.revoke(BOB, Revoke::All).await, [ended]);
     stage.store.ready().await.unwrap();
+    // What is queued is sent.
+    let sending = stage.claimed(&pending, parcel().message).await;
+    stage.deliver(&pending, taken(&sending, None)).await;
     // A login would add a session; whether the code is right is not told, and it is not used up.
     for answer in [Stage::right(&pending), Stage::wrong(&pending)] {
         let login = login(session_id(3));

@@ -13,6 +13,7 @@ use proptest::{collection::vec, prelude::*, sample::select, test_runner::TestRun
 use super::{RedisServer, spec_at};
 use crate::{
     clock::Clock,
+    domain::delivery::Turn,
     store::{
         Error, Revoke, Sending, Store,
         contract::{
@@ -119,9 +120,9 @@ impl Said {
 
 /// Often nearly what our scripts say.
 fn said() -> impl Strategy<Value = Said> {
-    const WORDS: [&str; 10] = [
+    const WORDS: [&str; 15] = [
         "started", "limited", "opened", "wrong", "to", "replayed", "ended", "sessions", "ready",
-        "reserved",
+        "reserved", "delivery", "kept", "due", "repeated", "reused",
     ];
     const LINES: [&str; 6] = [
         "+OK",
@@ -222,6 +223,12 @@ async fn ask_everything(store: &Store) {
             .rotate(ANN, id, 0, String::new(), SESSION, ACCESS_TTL)
             .await,
     );
+    let challenge = start(1, 1).id;
+    drop(store.deliver(challenge, Turn::Answered).await);
+    drop(store.delivery(challenge).await);
+    if let Ok(due) = store.due(4).await {
+        assert!(due.len() <= 4);
+    }
     drop(store.revoke(ANN, Revoke::All, ACCESS_TTL).await);
     drop(store.sessions(ANN, SESSION).await);
 }

@@ -2,7 +2,7 @@
 //!
 //! So the rules stand in one place, at the price of a second round trip, and of another two for everybody who comes
 //! second. If the answer to the writing is lost, the turn may have been taken, and the link does not
-//! repeat it: see [`crate::store::Store::deliver`] for what the caller can do.
+//! repeat it: the caller does, see [`crate::store::Store::deliver`].
 
 use super::{Run, row};
 use crate::{

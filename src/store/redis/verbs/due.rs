@@ -124,3 +124,29 @@ fn read(mut reply: Reply) -> Result<Found, Nonsense> {
     }
     reply.end(Found { pending, due })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn due(group: u8, rank: usize, since: u64) -> Due {
+        let challenge = ChallengeId::new([group; 16]);
+        Due {
+            rank,
+            since: Timestamp::from_millis(since),
+            challenge,
+            message: MessageId::new([0; 16]),
+        }
+    }
+
+    #[test]
+    fn a_busy_group_starves_no_other() {
+        let of_busy = (0..8).map(|rank| due(1, rank, rank as u64));
+        let others = [due(2, 0, 100), due(3, 0, 200)];
+        let found: Vec<_> = of_busy.chain(others).collect();
+        let told = fairly(found, 4);
+        let groups = told.iter().map(|(challenge, _)| challenge.as_bytes()[0]);
+        // The oldest stand first all the same.
+        assert_eq!(groups.collect::<Vec<_>>(), [1, 1, 2, 3]);
+    }
+}

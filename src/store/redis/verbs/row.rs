@@ -102,7 +102,7 @@ const fn read_moment(bytes: [u8; 8]) -> Timestamp {
 const fn moment(state: &State) -> Option<Timestamp> {
     match state {
         State::Queued { due } => Some(*due),
-        State::Sending { until } => Some(*until),
+        State::Sending { until, .. } => Some(*until),
         State::Sent(sent) => sent.silent_until,
         State::Delivered | State::Failed(_) => None,
     }
@@ -114,8 +114,9 @@ fn at_moment(state: State, moment: Option<Timestamp>) -> State {
         State::Queued { .. } => State::Queued {
             due: moment.unwrap_or_default(),
         },
-        State::Sending { .. } => State::Sending {
+        State::Sending { by, .. } => State::Sending {
             until: moment.unwrap_or_default(),
+            by,
         },
         State::Sent(sent) => State::Sent(Sent {
             silent_until: moment,
@@ -128,7 +129,7 @@ fn at_moment(state: State, moment: Option<Timestamp>) -> State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::delivery::{Failure, Sure};
+    use crate::domain::delivery::{Claimant, Failure, Sure};
 
     fn delivery(state: State) -> Delivery {
         Delivery {
@@ -159,7 +160,10 @@ mod tests {
         let moment = Timestamp::from_millis(1_800_000_002_123);
         for state in [
             State::Queued { due: moment },
-            State::Sending { until: moment },
+            State::Sending {
+                until: moment,
+                by: Claimant(u64::MAX),
+            },
             sent(Some(moment)),
             sent(None),
             State::Delivered,
