@@ -131,9 +131,10 @@ impl Entrance {
             };
         }
         let Ok(seat) = self.seat(&peer) else {
-            turn_away(stream);
+            // First: who is gone may look at once whether it was counted.
             let endings = &progress.warden().endings;
             endings.note(Reason::TooMany, peer.ip, None);
+            turn_away(stream);
             return None;
         };
         let (arrived, entry) = self.way.lead_in(stream, progress).await?;

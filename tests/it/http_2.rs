@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use http::Request;
+use http::{Request, Response};
 use http_body_util::BodyExt;
-use tokio::time::timeout;
+use hyper::body::Incoming;
+use tokio::{task::JoinHandle, time::timeout};
 
 use crate::stage::{
     PATIENCE, Stage,
@@ -96,16 +97,18 @@ async fn http_2_requests_meet_the_same_rules() {
     too_large.is_refused(413, "body_too_large");
 }
 
+/// A request on its way, while others are.
+fn ask(client: &H2, path: &str) -> JoinHandle<hyper::Result<Response<Incoming>>> {
+    let (client, request) = (client.clone(), get(&format!("http://h{path}")));
+    tokio::spawn(async move { client.begin(request).await })
+}
+
 #[tokio::test]
 async fn one_stream_that_nobody_reads_does_not_hold_up_the_others() {
     let app = Puppet::new().await;
     let stage = Stage::with(&["server.workers = 1", OPEN, &app.setting()]).await;
     let (client, _connection) = H2::to(stage.address).await;
-    let ask = |path: &'static str| {
-        let client = client.clone();
-        tokio::spawn(async move { client.begin(get(&format!("http://h{path}"))).await })
-    };
-    let slow = ask("/slow");
+    let slow = ask(&client, "/slow");
     let mut server = app.accept().await;
     server.request().await;
     server
@@ -114,7 +117,7 @@ async fn one_stream_that_nobody_reads_does_not_hold_up_the_others() {
     let unread = slow.await.unwrap().expect("a head");
     let taken = server.flood(MUCH).await;
     assert!(taken < MUCH, "{taken} bytes went somewhere");
-    let quick = ask("/quick");
+    let quick = ask(&client, "/quick");
     let mut other = app.accept().await;
     other.request().await;
     other.send(OK).await;
@@ -136,18 +139,14 @@ async fn answers_that_nobody_takes_are_given_up_and_do_not_use_up_the_connection
     ];
     let stage = Stage::with(&settings).await;
     let (client, _connection) = H2::to(stage.address).await;
-    let ask = |path: &'static str| {
-        let client = client.clone();
-        tokio::spawn(async move { client.begin(get(&format!("http://h{path}"))).await })
-    };
-    let slow = ask("/slow");
+    let slow = ask(&client, "/slow");
     let mut server = app.accept().await;
     server.request().await;
     server
         .send("HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n")
         .await;
     let unread = slow.await.unwrap().expect("a head");
-    let patient = ask("/patient");
+    let patient = ask(&client, "/patient");
     let mut other = app.accept().await;
     other.request().await;
     // Half of an answer, and a pause that is longer than any client may make.
@@ -162,7 +161,7 @@ async fn answers_that_nobody_takes_are_given_up_and_do_not_use_up_the_connection
     let mut unread = unread.into_body();
     let broken = async { while let Some(Ok(_)) = unread.frame().await {} };
     timeout(PATIENCE, broken).await.expect("an end");
-    let next = ask("/next");
+    let next = ask(&client, "/next");
     let mut server = app.accept().await;
     server.request().await;
     server.send(OK).await;

@@ -22,14 +22,30 @@ async fn stage(app: &Puppet, settings: &[&str]) -> Stage {
     Stage::with(&[&own, settings].concat()).await
 }
 
-#[tokio::test]
-async fn a_byte_now_and_then_does_not_keep_an_upload_alive() {
+/// The two ends of an upload that has begun, in which nobody may pause for longer than a second.
+async fn uploading() -> (Stage, Wire, Wire) {
     let app = Puppet::new().await;
     let stage = stage(&app, &["server.limits.body_idle = \"1s\""]).await;
     let mut client = Wire::to(stage.address).await;
     client.send(UPLOAD).await;
     let mut server = app.accept().await;
     server.head().await;
+    (stage, client, server)
+}
+
+/// Waits until so many connections have been old enough.
+async fn until_old(stage: &Stage, count: u64) {
+    let waiting = async {
+        while stage.ended("max_age").await < count {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, waiting).await.expect("in time");
+}
+
+#[tokio::test]
+async fn a_byte_now_and_then_does_not_keep_an_upload_alive() {
+    let (_stage, mut client, mut server) = uploading().await;
     let mut drops = interval(Duration::from_millis(100));
     let drip = async {
         while client.try_send("1\r\nx\r\n").await.is_ok() {
@@ -44,12 +60,7 @@ async fn a_byte_now_and_then_does_not_keep_an_upload_alive() {
 
 #[tokio::test]
 async fn an_upload_that_is_as_fast_as_it_must_be_takes_as_long_as_it_takes() {
-    let app = Puppet::new().await;
-    let stage = stage(&app, &["server.limits.body_idle = \"1s\""]).await;
-    let mut client = Wire::to(stage.address).await;
-    client.send(UPLOAD).await;
-    let mut server = app.accept().await;
-    server.head().await;
+    let (_stage, mut client, mut server) = uploading().await;
     let piece = format!("3e8\r\n{}\r\n", "x".repeat(1000));
     let mut drops = interval(Duration::from_millis(100));
     for _ in 0..25 {
@@ -65,12 +76,7 @@ async fn an_upload_that_is_as_fast_as_it_must_be_takes_as_long_as_it_takes() {
 
 #[tokio::test]
 async fn who_talks_with_an_app_need_not_say_much() {
-    let app = Puppet::new().await;
-    let stage = stage(&app, &["server.limits.body_idle = \"1s\""]).await;
-    let mut client = Wire::to(stage.address).await;
-    client.send(UPLOAD).await;
-    let mut server = app.accept().await;
-    server.head().await;
+    let (_stage, mut client, mut server) = uploading().await;
     server
         .send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
         .await;
@@ -157,28 +163,24 @@ async fn who_is_gone_for_good_does_not_keep_an_app_busy() {
 
 #[tokio::test]
 async fn an_old_connection_is_told_to_end_after_its_answer() {
-    let stage = Stage::with(&[OPEN, "server.limits.max_age = \"1s\""]).await;
-    let mut busy = Wire::to(stage.address).await;
+    let app = Puppet::new().await;
+    let stage = stage(&app, &["server.limits.max_age = \"3s\""]).await;
     let mut idle = Wire::to(stage.address).await;
     idle.send(GET).await;
+    let mut server = app.accept().await;
+    server.request().await;
+    server.send(OK).await;
     assert_eq!(idle.answer().await.status, 200);
-    let asking = async {
-        loop {
-            busy.send(GET).await;
-            let answer = busy.answer().await;
-            assert_eq!(answer.status, 200);
-            if answer.headers.contains_key("connection") {
-                assert_eq!(answer.header("connection"), "close");
-                return busy.rest().await;
-            }
-        }
-    };
+    let mut busy = Wire::to(stage.address).await;
+    busy.send(GET).await;
+    server.request().await;
     // Between two requests there is nothing to be said.
-    let (rest, nothing) = tokio::join!(timeout(PATIENCE, asking), idle.rest());
-    assert_eq!(
-        (rest.expect("in time"), nothing),
-        (String::new(), String::new())
-    );
+    assert_eq!(idle.rest().await, "");
+    until_old(&stage, 2).await;
+    server.send(OK).await;
+    let answer = busy.answer().await;
+    assert_eq!(answer.header("connection"), "close");
+    assert_eq!((&*answer.text(), &*busy.rest().await), ("ok", ""));
     assert_eq!(stage.ended("max_age").await, 2);
 }
 
@@ -190,9 +192,7 @@ async fn an_old_http_2_connection_ends_when_all_is_answered() {
     let waiting = tokio::spawn(async move { client.send(get("http://h/")).await });
     let mut server = app.accept().await;
     server.request().await;
-    while stage.ended("max_age").await == 0 {
-        tokio::task::yield_now().await;
-    }
+    until_old(&stage, 1).await;
     server.send(OK).await;
     assert_eq!(waiting.await.expect("no panic").body, "ok");
     let ending = timeout(PATIENCE, connection).await.expect("an end");
