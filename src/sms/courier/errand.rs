@@ -92,7 +92,7 @@ impl Errand {
         let (provider, reference) = (accepted.provider, accepted.reference);
         // What a provider calls it is what its support will ask for.
         if let Some(reference) = &reference {
-            tracing::info!(%message, to, provider, reference, "a message was taken");
+            tracing::info!(message_id = %message, to, provider, reference, "a message was taken");
         }
         let turn = Turn::Taken {
             ticket: self.delivery.ticket(),
@@ -106,7 +106,7 @@ impl Errand {
 
     fn unsure(&self, way: usize, error: &Error) -> (Turn, Outcome) {
         let (message, to) = (self.delivery.message, self.draft.to.masked());
-        tracing::error!(%message, to, %error, "a message may have been sent");
+        tracing::error!(message_id = %message, to, %error, "a message may have been sent");
         let asked = self.ways.get(self.gone + way);
         let turn = Turn::Unsure {
             ticket: self.delivery.ticket(),
@@ -120,10 +120,10 @@ impl Errand {
         let (message, to) = (self.delivery.message, self.draft.to.masked());
         let again = self.again(error, parts.clock.steady());
         let outcome = if let Some(pause) = again {
-            tracing::warn!(%message, to, %error, ?pause, "a message is to be sent again");
+            tracing::warn!(message_id = %message, to, %error, ?pause, "a message is to be sent again");
             Outcome::Again
         } else {
-            tracing::error!(%message, to, %error, "a message could not be sent");
+            tracing::error!(message_id = %message, to, %error, "a message could not be sent");
             Outcome::Failed
         };
         let turn = Turn::NotSent {

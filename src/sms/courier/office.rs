@@ -65,7 +65,7 @@ impl Office {
             errand.run(&self.parts).await
         } else {
             let message = order.message;
-            tracing::error!(%message, "a message cannot be read any more");
+            tracing::error!(message_id = %message, "a message cannot be read any more");
             let turn = Turn::NotSent {
                 ticket,
                 next_way: 0,
@@ -98,11 +98,11 @@ impl Office {
     fn note(&self, message: MessageId, state: &State) {
         let outcome = match state {
             State::Sent(_) => {
-                tracing::error!(%message, "nobody says what became of a message; it may have been sent");
+                tracing::error!(message_id = %message, "nobody says what became of a message; it may have been sent");
                 Outcome::Unsure
             }
             State::Failed(why) => {
-                tracing::error!(%message, why = why.as_str(), "a message was not sent");
+                tracing::error!(message_id = %message, why = why.as_str(), "a message was not sent");
                 Outcome::Failed
             }
             State::Queued { .. } | State::Sending { .. } | State::Delivered => return,
@@ -119,7 +119,7 @@ impl Office {
                 match self.parts.store.deliver(challenge, turn.clone()).await {
                     Ok(turned) => break turned,
                     Err(error) => {
-                        tracing::warn!(%message, %error, "a turn of a message cannot be written down");
+                        tracing::warn!(message_id = %message, %error, "a turn of a message cannot be written down");
                     }
                 }
                 sleep(pause).await;
@@ -127,7 +127,7 @@ impl Office {
             }
         };
         timeout(self.lease, telling).await.unwrap_or_else(|_| {
-            tracing::error!(%message, "a turn of a message was not written down");
+            tracing::error!(message_id = %message, "a turn of a message was not written down");
             None
         })
     }
@@ -136,7 +136,7 @@ impl Office {
 /// Who claims a message this time.
 fn claimant(message: MessageId) -> Option<Claimant> {
     let drawn = SysRng.try_next_u64().inspect_err(|error| {
-        tracing::error!(%message, %error, "the operating system gives no random numbers");
+        tracing::error!(message_id = %message, %error, "the operating system gives no random numbers");
     });
     drawn.ok().map(Claimant)
 }
