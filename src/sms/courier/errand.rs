@@ -35,8 +35,8 @@ pub struct Errand {
 const ON_THE_WAY: Duration = Duration::from_secs(5);
 
 impl Errand {
-    /// What is to be done for a message that was claimed at `now`, for `lease`. `None` if its letter or its code cannot
-    /// be made out: the secret of either is gone.
+    /// What is to be done for a message that was claimed at `now`, for `lease`. `None` if its letter
+    /// or its code cannot be made out: the secret of either is gone.
     pub fn new(
         challenge: ChallengeId,
         delivery: Delivery,

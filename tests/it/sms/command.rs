@@ -94,6 +94,28 @@ async fn a_dry_run_shows_all_and_sends_nothing() {
 }
 
 #[tokio::test]
+async fn whom_a_number_goes_to_by_how_it_begins_is_shown() {
+    let (dir, carrier) = place(Manner::Silent).await;
+    let file = dir.path().join("gateway.toml");
+    let route = "\n[[sms.routes]]\nprefix = \"+1415\"\nproviders = [\"console\", \"twilio\"]\n";
+    let text = std::fs::read_to_string(&file).expect("a file") + route;
+    std::fs::write(file, text).expect("a file");
+    for (number, asked) in [
+        (PHONE, "console, then twilio (the route +1415); 3s"),
+        ("+16502530000", "twilio; 3s"),
+    ] {
+        let ran = run(dir.path(), &[number, "--dry-run"]).await;
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        assert!(
+            ran.out.starts_with(&format!("providers  {asked}")),
+            "{}",
+            ran.out
+        );
+    }
+    assert_eq!(carrier.connections(), 0);
+}
+
+#[tokio::test]
 async fn the_exit_code_says_what_to_do() {
     for (status, body, exit, words) in [
         ("429 Too Many Requests", "", 75, "throttled after"),

@@ -4,27 +4,14 @@ use std::{collections::BTreeSet, time::Duration};
 
 use tokio::task::JoinSet;
 
-use super::{stage, twilio_at};
+use super::{by, created, down, stage};
 use crate::stage::{
     PHONE, Stage,
-    carrier::{Carrier, Manner, saying},
+    carrier::{Carrier, Manner},
 };
 
-fn taking() -> Manner {
-    saying("201 Created", "", "{\"sid\": \"SM1\"}")
-}
-
-fn down() -> Manner {
-    saying("503 Service Unavailable", "", "{\"code\": 20503}")
-}
-
-/// The account of Twilio at `carrier`, and nobody else.
-fn by(carrier: &Carrier, more: &[&str]) -> Vec<String> {
-    let mut settings = twilio_at(carrier.address);
-    settings.push("sms.providers = \"twilio\"".to_owned());
-    settings.extend(more.iter().map(|&line| line.to_owned()));
-    settings
-}
+/// Nobody else is asked.
+const ALONE: &str = "sms.providers = \"twilio\"";
 
 /// Waits until so many messages have come to this.
 async fn come_to(stage: &Stage, outcome: &str, count: u64) {
@@ -40,8 +27,8 @@ async fn come_to(stage: &Stage, outcome: &str, count: u64) {
 
 #[tokio::test]
 async fn two_hundred_messages_at_once_are_two_hundred_messages() {
-    let carrier = Carrier::start(taking()).await;
-    let settings = by(&carrier, &["otp.limits = [\"1000/1h per all\"]"]);
+    let carrier = Carrier::start(created()).await;
+    let settings = by(&carrier, &[ALONE, "otp.limits = [\"1000/1h per all\"]"]);
     let settings: Vec<_> = settings.iter().map(String::as_str).collect();
     // In real time: what waits for too long is found by those who look for what was left behind.
     let stage = Stage::at_present(&settings).await;
@@ -63,10 +50,10 @@ async fn two_hundred_messages_at_once_are_two_hundred_messages() {
 #[tokio::test]
 async fn what_nobody_took_is_sent_again_with_the_same_code_while_it_lives() {
     let carrier = Carrier::start(down()).await;
-    let stage = stage(&by(&carrier, &[])).await;
+    let stage = stage(&by(&carrier, &[ALONE])).await;
     assert_eq!(stage.ask_for_code(PHONE).await.status, 200);
     come_to(&stage, "again", 1).await;
-    carrier.treat(taking());
+    carrier.treat(created());
     stage.pass(Duration::from_secs(2));
     let asked = carrier.asked(2).await;
     assert_eq!(asked[0].field("Body"), asked[1].field("Body"));
@@ -79,10 +66,10 @@ async fn what_nobody_took_is_sent_again_with_the_same_code_while_it_lives() {
 #[tokio::test]
 async fn a_resend_goes_out_though_the_message_before_it_may_have_been_sent() {
     let carrier = Carrier::start(Manner::Breaks(String::new())).await;
-    let stage = stage(&by(&carrier, &[])).await;
+    let stage = stage(&by(&carrier, &[ALONE])).await;
     assert_eq!(stage.ask_for_code(PHONE).await.status, 200);
     come_to(&stage, "unsure", 1).await;
-    carrier.treat(taking());
+    carrier.treat(created());
     assert_eq!(stage.ask_for_code(PHONE).await.status, 200);
     come_to(&stage, "taken", 1).await;
     let asked = carrier.requests();
@@ -92,10 +79,11 @@ async fn a_resend_goes_out_though_the_message_before_it_may_have_been_sent() {
 
 #[tokio::test]
 async fn a_message_of_which_nothing_is_heard_is_followed_by_a_call_where_that_is_wished() {
-    let carrier = Carrier::start(taking()).await;
+    let carrier = Carrier::start(created()).await;
     let settings = by(
         &carrier,
         &[
+            ALONE,
             "sms.fallback = [\"voice\"]",
             "sms.fallback_after = \"45s\"",
             "sms.twilio.voice_from = \"+15550001112\"",
@@ -113,10 +101,11 @@ async fn a_message_of_which_nothing_is_heard_is_followed_by_a_call_where_that_is
 
 #[tokio::test]
 async fn nothing_is_sent_to_whoever_has_answered_in_the_meantime() {
-    let carrier = Carrier::start(taking()).await;
+    let carrier = Carrier::start(created()).await;
     let settings = by(
         &carrier,
         &[
+            ALONE,
             "sms.fallback = [\"voice\"]",
             "sms.fallback_after = \"45s\"",
             "sms.twilio.voice_from = \"+15550001112\"",

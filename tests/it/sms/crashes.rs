@@ -4,9 +4,9 @@ use std::{fs, net::SocketAddr};
 
 use tempfile::TempDir;
 
-use super::twilio_at;
+use super::{by, created};
 use crate::stage::{
-    carrier::{Carrier, Manner, saying},
+    carrier::{Carrier, Manner},
     client::{Answer, Call},
     program::Program,
     redis::RedisServer,
@@ -19,10 +19,6 @@ const EVE: &str = "+14155550103";
 
 /// One message at a time, so that a provider that says nothing keeps all others waiting.
 const IN_LINE: &str = "sms.max_in_flight = 1";
-
-fn taking() -> Manner {
-    saying("201 Created", "", "{\"sid\": \"SM1\"}")
-}
 
 /// Where one program after the other runs, or several do.
 struct House(TempDir);
@@ -42,9 +38,8 @@ impl House {
     ) -> (Program, SocketAddr) {
         let dir = self.0.path().join(name);
         fs::create_dir_all(&dir).expect("a directory");
-        let mut settings = twilio_at(carrier.address);
+        let mut settings = by(carrier, more);
         settings[0] = "sms.providers = \"twilio\"".to_owned();
-        settings.extend(more.iter().map(|&line| line.to_owned()));
         let keys = self.0.path().join("keys");
         let configuration = format!(
             "{}\nserver.listen = \"127.0.0.1:0\"\nadmin.listen = \"off\"\nstore.url = \"{store}\"\n\
@@ -84,7 +79,7 @@ async fn what_waited_when_the_process_was_killed_is_sent_once_by_the_next_one() 
     send(address, BOB).await;
     program.kill().await;
 
-    carrier.treat(taking());
+    carrier.treat(created());
     let (program, address) = house.open("a", "embedded:", &carrier, &slow).await;
     assert_eq!(receivers(&carrier, 2).await, [ANN, BOB]);
     // What the provider may have been sent for Ann is hers alone, and Bob has his.
@@ -110,7 +105,7 @@ async fn what_the_provider_had_when_the_process_was_killed_is_never_sent_again()
     let first = program.out.clone();
     program.kill().await;
 
-    carrier.treat(taking());
+    carrier.treat(created());
     let (program, address) = house.open("a", "embedded:", &carrier, &quick).await;
     // If the first process had the time to say it, it did.
     let doubt = |line: &str| line.contains("may have been sent");
@@ -130,7 +125,7 @@ async fn what_one_gateway_promised_another_one_sends_when_it_is_killed() {
     let store = format!("redis://{}", redis.address());
     let (silent, other) = (
         Carrier::start(Manner::Silent).await,
-        Carrier::start(taking()).await,
+        Carrier::start(created()).await,
     );
     let slow = ["sms.timeout = \"60s\"", IN_LINE];
     let (_other, _) = house.open("b", &store, &other, &slow).await;
@@ -157,7 +152,7 @@ async fn what_waits_at_a_stop_that_takes_too_long_stays_for_the_next_one() {
     send(address, BOB).await;
     program.signal("TERM").await;
     assert_eq!(program.ends().await, 0);
-    carrier.treat(taking());
+    carrier.treat(created());
     let (_program, _) = house.open("a", "embedded:", &carrier, &slow).await;
     assert_eq!(receivers(&carrier, 2).await, [ANN, BOB]);
 }

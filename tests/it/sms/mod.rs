@@ -46,6 +46,18 @@ fn created() -> Manner {
     saying("201 Created", "", &body)
 }
 
+/// How Twilio says that it cannot.
+fn down() -> Manner {
+    saying("503 Service Unavailable", "", "{\"code\": 20503}")
+}
+
+/// Settings of a gateway that sends by the account of Twilio at `carrier`, with further ones.
+fn by(carrier: &Carrier, more: &[&str]) -> Vec<String> {
+    let mut settings = twilio_at(carrier.address);
+    settings.extend(more.iter().map(|&line| line.to_owned()));
+    settings
+}
+
 /// A gateway that sends by the program of `carrier`.
 async fn by_webhook(carrier: &Carrier, more: &[&str]) -> Stage {
     let url = format!("sms.webhook.url = \"http://{}/send?k=1\"", carrier.address);

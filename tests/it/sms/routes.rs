@@ -2,26 +2,11 @@
 
 use std::time::Duration;
 
-use super::{counted, stage, twilio_at};
+use super::{by, counted, created, down, stage};
 use crate::stage::{
     PHONE, Stage,
-    carrier::{Carrier, Manner, saying},
+    carrier::{Carrier, saying},
 };
-
-fn taking() -> Manner {
-    saying("201 Created", "", "{\"sid\": \"SM1\"}")
-}
-
-fn down() -> Manner {
-    saying("503 Service Unavailable", "", "{\"code\": 20503}")
-}
-
-/// The account of Twilio at `carrier`, with further settings.
-fn by(carrier: &Carrier, more: &[&str]) -> Vec<String> {
-    let mut settings = twilio_at(carrier.address);
-    settings.extend(more.iter().map(|&line| line.to_owned()));
-    settings
-}
 
 async fn send(stage: &Stage, phone: &str) {
     let asked = stage.ask_for_code(phone).await;
@@ -36,7 +21,7 @@ async fn count(stage: &Stage, provider: &str, result: &str) -> u64 {
 
 #[tokio::test]
 async fn numbers_go_to_those_who_are_named_for_how_they_begin() {
-    let carrier = Carrier::start(taking()).await;
+    let carrier = Carrier::start(created()).await;
     let program = Carrier::start(saying("200 OK", "", "{}")).await;
     let program_at = format!("sms.webhook.url = \"http://{}/send\"", program.address);
     let settings = by(
@@ -91,6 +76,15 @@ async fn a_provider_that_fails_in_a_row_is_left_alone_until_one_message_tries_it
         assert_eq!(carrier.requests().len(), asked, "{phone}");
     }
     assert_eq!(stage.metric(left_alone).await, 1);
+
+    carrier.treat(created());
+    stage.pass(Duration::from_mins(10));
+    for (phone, asked) in [(6, 4), (7, 5)] {
+        send(&stage, &format!("+1415555010{phone}")).await;
+        carrier.asked(asked).await;
+        counted(&stage, "twilio", "accepted").await;
+    }
+    assert_eq!(stage.metric(left_alone).await, 0);
 }
 
 #[tokio::test]
