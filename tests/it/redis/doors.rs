@@ -10,8 +10,9 @@ use crate::stage::{
 const PASSWORD: [&str; 2] = ["requirepass hush", "masterauth hush"];
 
 /// The rights of a gateway, as the README has them.
-const RIGHTS: &str = "+ping +select +time +evalsha +script|load +exists +get +set +del +hmget +hset +rpush +lindex +llen \
-     +lrem +ltrim +pexpire +pttl +zadd +zremrangebyscore +zrevrange +publish +subscribe +asking +cluster|slots";
+const RIGHTS: &str = "+ping +select +time +evalsha +script|load +exists +get +set +del +hget +hmget +hset +hdel +rpush \
+     +lindex +llen +lrem +lset +ltrim +pexpire +pttl +zadd +zcount +zrangebyscore +zrem +zremrangebyscore +zrevrange \
+     +publish +subscribe +asking +cluster|slots";
 
 #[tokio::test]
 async fn a_password_opens() {
