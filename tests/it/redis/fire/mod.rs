@@ -3,6 +3,7 @@
 mod people;
 mod record;
 mod rules;
+mod spending;
 
 use std::{
     net::SocketAddr,
@@ -52,7 +53,12 @@ const RULES: Rules = Rules {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_gateways_keep_every_promise_while_one_is_killed_and_redis_too() {
     let mut redis = RedisServer::with(&DURABLE);
-    let fleet = Fleet::new(&redis, Upstream::start().await.address);
+    let limits = [
+        RULES.per_phone.written("phone"),
+        RULES.per_address.written("ip"),
+    ];
+    let settings = format!("otp.limits = {limits:?}\notp.guard.mode = \"off\"\n");
+    let fleet = Fleet::with(&redis, Upstream::start().await.address, &settings);
     let (doors, chronicle) = (Doors::default(), Chronicle::default());
     let _kept = fleet.open(&doors).await;
     let (doomed, its_address) = fleet.open(&doors).await;
@@ -119,18 +125,14 @@ fn is_worth_judging(records: &[Record]) {
 struct Fleet(TempDir);
 
 impl Fleet {
-    fn new(redis: &RedisServer, app: SocketAddr) -> Self {
+    fn with(redis: &RedisServer, app: SocketAddr, settings: &str) -> Self {
         let dir = TempDir::new().expect("a directory");
-        let limits = [
-            RULES.per_phone.written("phone"),
-            RULES.per_address.written("ip"),
-        ];
         let configuration = format!(
             "store.url = \"redis://{}\"\nstore.deadline = \"1s\"\n\
              server.listen = \"127.0.0.1:0\"\nserver.workers = 2\nserver.access_log = false\n\
              server.secret = \"what every gateway of this fleet knows\"\n{BEHIND_A_PROXY}\n\
              admin.listen = \"off\"\nlog.level = \"warn\"\n\
-             otp.limits = {limits:?}\notp.guard.mode = \"off\"\notp.max_failures = 100\n\
+             otp.max_failures = 100\n{settings}\
              tokens.issuer = \"https://login.test\"\ntokens.refresh_grace = \"{}s\"\n\
              [upstreams.app]\nservers = [\"http://{app}\"]\n[[routes]]\npath = \"/\"\n",
             redis.address(),

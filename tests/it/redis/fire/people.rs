@@ -79,7 +79,7 @@ impl Doors {
             .retain(|door| door.address != address);
     }
 
-    fn any(&self, chance: &mut StdRng) -> Door {
+    pub fn any(&self, chance: &mut StdRng) -> Door {
         let doors = self.0.lock().unwrap();
         doors[chance.random_range(0..doors.len())].clone()
     }
