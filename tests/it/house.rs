@@ -100,6 +100,7 @@ const DEEDS: &[Privilege] = &[
         places: &[
             "src/net/dial.rs",
             "src/net/client.rs",
+            "src/proxy/",
             "src/store/redis/link/dial.rs",
         ],
         why: "net opens connections to apps for proxy and to whomever the gateway asks, the store those to its servers",

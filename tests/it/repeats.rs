@@ -32,6 +32,7 @@ async fn of_a_hundred_equal_requests_one_is_sent_and_all_are_answered_alike() {
     let others = answers.len() as u64 - 1;
     let repeated = "otp_sends_total{result=\"repeated\"}";
     assert_eq!(stage.metric(repeated).await, others);
+    stage.inbox.code_for(PHONE).await;
     stage.settle().await;
     assert_eq!(stage.inbox.messages_to(PHONE).len(), 1);
     // It counted once, too: one more is one too many.
@@ -78,14 +79,18 @@ async fn whoever_taps_twice_gets_one_message_and_whoever_asks_again_another() {
     let second = browser.press(&page, "send", &typed).await;
     assert_eq!((first.status.as_u16(), second.status.as_u16()), (200, 200));
     assert_eq!(challenge_in(&first.text()), challenge_in(&second.text()));
+    // A message that still waits is replaced by the next one.
+    stage.inbox.nth_code_for(PHONE, 1).await;
     // Back to the first page, which the browser still has, and on with another number.
     let other = "+14155550101";
     let elsewhere = browser
         .press(&page, "send", &[("mobile_number", other)])
         .await;
     assert_ne!(challenge_in(&elsewhere.text()), challenge_in(&first.text()));
+    stage.inbox.code_for(other).await;
     browser.press(&second, "send", &[]).await;
     browser.press(&second, "send", &[]).await;
+    stage.inbox.nth_code_for(PHONE, 2).await;
     stage.settle().await;
     assert_eq!(stage.inbox.messages_to(PHONE).len(), 2);
     assert_eq!(stage.inbox.messages_to(other).len(), 1);
