@@ -177,8 +177,8 @@ impl Store {
         }
     }
 
-    /// Takes one unit from every charge and sends on the credit of all debtors, or of none, begins or
-    /// continues a challenge, and queues its message in place of an earlier one of that challenge. The id of a
+    /// Takes one unit from every charge, sends on the credit of all debtors and pays all expenses, or does
+    /// none of it, begins or continues a challenge, and queues its message in place of an earlier one of that challenge. The id of a
     /// new challenge lies beside its account, whatever `start` says.
     pub async fn start_challenge(
         &self,

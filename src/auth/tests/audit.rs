@@ -10,7 +10,10 @@ use serde_json::{Value, json};
 use tracing::subscriber::DefaultGuard;
 
 use super::stage::{self, Ask, NUMBER, Stage, TEST_CODE, TEST_NUMBER};
-use crate::auth::{Guard, Mode, Spec};
+use crate::{
+    auth::{Guard, Mode, Spec},
+    domain::{budget::Budget, prices::Prices, quota::Per},
+};
 
 /// Everything logged in this thread, at the finest level.
 #[derive(Clone, Default)]
@@ -175,4 +178,32 @@ async fn a_suspicion_is_told_with_the_place_what_it_deserves_and_what_became_of_
             .skip(1)
             .all(|event| event["event"] == "otp.sent")
     );
+}
+
+#[tokio::test]
+async fn a_spent_budget_is_told_by_its_name_and_once_before_it_is_spent() {
+    let budget = Budget {
+        max: "5.00".parse().unwrap(),
+        window: Duration::from_hours(24),
+        per: Per::Country,
+    };
+    let spec = Spec {
+        limits: Vec::new(),
+        budgets: vec![budget],
+        prices: Prices::new(Vec::new(), Some("1.00".parse().unwrap())),
+        ..stage::spec()
+    };
+    let stage = Stage::with(spec, 64).await;
+    let (log, _guard) = Log::begin();
+    for _ in 0..6 {
+        stage.send(NUMBER).await;
+    }
+    let events = log.events();
+    let last = events.last().unwrap();
+    assert_eq!(last["event"], "otp.limited");
+    assert_eq!(last["policy"], "budget");
+    assert_eq!(last["budget"], "5.00/1d per country");
+    let text = log.text();
+    let warned = "four fifths of a budget for messages are spent";
+    assert_eq!(text.matches(warned).count(), 1, "{text}");
 }
