@@ -33,7 +33,9 @@ async fn told(stage: &Stage, challenge: &str, status: &str) -> Answer {
 async fn sending_by(carrier: &Carrier) -> Stage {
     let url = format!("sms.webhook.url = \"http://{}/\"", carrier.address);
     let key = "sms.webhook.secret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"";
-    Stage::with(&["sms.providers = \"webhook\"", &url, key]).await
+    // Nobody loses patience with it during a test.
+    let patient = "sms.timeout = \"60s\"";
+    Stage::with(&["sms.providers = \"webhook\"", &url, key, patient]).await
 }
 
 #[tokio::test]

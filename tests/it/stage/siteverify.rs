@@ -58,13 +58,15 @@ impl Siteverify {
     }
 
     /// The settings of a gateway that takes its captchas.
-    pub fn settings(&self, provider: &str) -> [String; 6] {
+    pub fn settings(&self, provider: &str) -> [String; 7] {
         let address = self.address;
         [
             format!("otp.captcha.provider = \"{provider}\""),
             "otp.captcha.site_key = \"site-1\"".to_owned(),
             format!("otp.captcha.secret = \"{SECRET}\""),
             format!("otp.captcha.hosts = [\"{HOST}\"]"),
+            // A busy machine is no provider that cannot be asked.
+            "otp.captcha.timeout = \"20s\"".to_owned(),
             format!("otp.captcha.verify_url = \"http://{address}/siteverify\""),
             format!("otp.captcha.script_url = \"http://{address}/api.js\""),
         ]
