@@ -249,7 +249,7 @@ async fn a_page_elsewhere_logs_in_for_tokens_and_never_by_cookies() {
     assert_eq!(asked.status, 204);
     assert_eq!(
         asked.header("access-control-allow-headers"),
-        "authorization, content-type"
+        "authorization, content-type, idempotency-key"
     );
     let sent = stage.send_otp(PHONE).header("origin", APP).send().await;
     assert_eq!(sent.status, 200);
