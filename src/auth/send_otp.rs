@@ -27,7 +27,10 @@ use crate::{
         otp::{self, ChallengeId, Code, Nonce},
         phone::{CallingCode, Phone},
     },
-    observe::{audit::Event, metrics::Send},
+    observe::{
+        audit::{Event, Refused},
+        metrics::Send,
+    },
     reject::{self, Reject},
     secret::Masters,
     sms::{
@@ -113,13 +116,7 @@ impl Wish {
 /// Starts or continues a challenge for a phone, and queues its code.
 pub async fn send(desk: &Desk, call: &Call, wish: &Wish) -> Result<Sent, Reject> {
     let (spec, phone) = (desk.spec(), &wish.phone);
-    if !spec.countries.include(phone.calling_code()) {
-        return Err(Reject::new(
-            reject::Code::CountryNotAllowed,
-            "Codes are not sent to numbers of this country.",
-        ));
-    }
-    refuse_by_kind(spec, phone)?;
+    writable(spec, phone).map_err(|refused| refuse(desk, call, phone, refused))?;
     let proven = guard::proven(desk, call, wish)?;
     // First of all a place for the message: what is stored below is then carried at once.
     let permit = desk.parts.courier.reserve().inspect_err(|_| {
@@ -157,16 +154,33 @@ fn repeated(desk: &Desk, call: &Call, phone: &Phone, started: &otp::Started) -> 
     }
 }
 
-/// Refuses numbers that receive no messages, or cost whoever writes to them.
-fn refuse_by_kind(spec: &Spec, phone: &Phone) -> Result<(), Reject> {
+/// Whether codes are sent to such numbers at all: some receive none, or cost whoever writes to them.
+fn writable(spec: &Spec, phone: &Phone) -> Result<(), Refused> {
+    if !spec.countries.include(phone.calling_code()) {
+        return Err(Refused::Country);
+    }
     let kind = phone.kind();
-    let Some(kind) = kind.filter(|kind| spec.refused_kinds.contains(kind)) else {
-        return Ok(());
-    };
-    let message = format!("is a number of a kind that codes are not sent to: {kind}");
-    let detail = format!("Codes are not sent to numbers of this kind: {kind}.");
-    let errors = json!([{ "field": "mobile_number", "message": message }]);
-    Err(Reject::new(reject::Code::ValidationFailed, detail).with("errors", errors))
+    match kind.filter(|kind| spec.refused_kinds.contains(kind)) {
+        Some(kind) => Err(Refused::Kind(kind)),
+        None => Ok(()),
+    }
+}
+
+fn refuse(desk: &Desk, call: &Call, phone: &Phone, refused: Refused) -> Reject {
+    call.audit(Event::OtpRefused(refused), Some(phone), None);
+    desk.parts.metrics.otp_send(Send::Refused);
+    match refused {
+        Refused::Country => Reject::new(
+            reject::Code::CountryNotAllowed,
+            "Codes are not sent to numbers of this country.",
+        ),
+        Refused::Kind(kind) => {
+            let message = format!("is a number of a kind that codes are not sent to: {kind}");
+            let detail = format!("Codes are not sent to numbers of this kind: {kind}.");
+            let errors = json!([{ "field": "mobile_number", "message": message }]);
+            Reject::new(reject::Code::ValidationFailed, detail).with("errors", errors)
+        }
+    }
 }
 
 fn read(mut fields: Fields, spec: &Spec) -> Result<Wish, Wrong> {

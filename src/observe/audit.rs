@@ -9,7 +9,7 @@ use crate::{
     domain::{
         budget::Budget,
         fraud::{Alarm, Bits, Suspicion},
-        phone::Phone,
+        phone::{Kind, Phone},
         session::SessionId,
     },
     observe::guard::Verdict,
@@ -27,6 +27,8 @@ pub enum Event {
     OtpRepeated,
     /// A send was refused by the named limit.
     OtpLimited(&'static str),
+    /// A send was refused since such numbers are not written to.
+    OtpRefused(Refused),
     /// A send was refused since it would cost this budget more than there is.
     OtpUnpaid(Budget),
     /// The conversion guard suspected a place that a send concerned, and this became of it.
@@ -45,6 +47,30 @@ pub enum Event {
     SessionReplayed,
     /// Sessions were ended by their owner; one event for each.
     SessionRevoked,
+}
+
+/// Why a number is not written to, whoever asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// Its country is none of those that are.
+    Country,
+    /// It is of this kind.
+    Kind(Kind),
+}
+
+/// What is told of an event, as far as it has that.
+#[derive(Clone, Copy, Debug, Default)]
+struct Details {
+    /// The limit that refused.
+    policy: Option<&'static str>,
+    /// The budget that is spent.
+    budget: Option<Budget>,
+    /// The rule that spoke.
+    rule: Option<&'static str>,
+    /// Of what kind the number is.
+    kind: Option<Kind>,
+    /// The place that is suspected, what it deserves, and what became of it.
+    suspected: Option<(Alarm, Verdict)>,
 }
 
 /// Around whom it happened.
@@ -67,6 +93,7 @@ impl Event {
             Self::OtpSent => "otp.sent",
             Self::OtpRepeated => "otp.repeated",
             Self::OtpLimited(_) | Self::OtpUnpaid(_) => "otp.limited",
+            Self::OtpRefused(_) => "otp.refused",
             Self::OtpSuspected(..) => "otp.suspected",
             Self::TestNumberUsed => "otp.test_number",
             Self::TestNumberElsewhere => "otp.test_number_elsewhere",
@@ -78,56 +105,42 @@ impl Event {
         }
     }
 
-    const fn policy(self) -> Option<&'static str> {
+    /// What is told of it beside its name and its scene.
+    fn details(self) -> Details {
+        let nothing = Details::default();
         match self {
-            Self::OtpLimited(policy) => Some(policy),
-            Self::OtpUnpaid(_) => Some("budget"),
-            Self::OtpSuspected(..)
-            | Self::OtpSent
-            | Self::OtpRepeated
-            | Self::TestNumberUsed
-            | Self::TestNumberElsewhere
-            | Self::OtpVerified
-            | Self::OtpWrong
-            | Self::SessionRefreshed
-            | Self::SessionReplayed
-            | Self::SessionRevoked => None,
-        }
-    }
-
-    /// The budget that is spent.
-    const fn budget(self) -> Option<Budget> {
-        match self {
-            Self::OtpUnpaid(budget) => Some(budget),
-            Self::OtpSuspected(..)
-            | Self::OtpSent
-            | Self::OtpRepeated
-            | Self::OtpLimited(_)
-            | Self::TestNumberUsed
-            | Self::TestNumberElsewhere
-            | Self::OtpVerified
-            | Self::OtpWrong
-            | Self::SessionRefreshed
-            | Self::SessionReplayed
-            | Self::SessionRevoked => None,
-        }
-    }
-
-    /// The place that is suspected, what it deserves, and what became of it.
-    const fn suspected(self) -> Option<(Alarm, Verdict)> {
-        match self {
-            Self::OtpSuspected(alarm, verdict) => Some((alarm, verdict)),
+            Self::OtpLimited(policy) => Details {
+                policy: Some(policy),
+                ..nothing
+            },
+            Self::OtpUnpaid(budget) => Details {
+                policy: Some("budget"),
+                budget: Some(budget),
+                ..nothing
+            },
+            Self::OtpRefused(Refused::Country) => Details {
+                rule: Some("country"),
+                ..nothing
+            },
+            Self::OtpRefused(Refused::Kind(kind)) => Details {
+                rule: Some("type"),
+                kind: Some(kind),
+                ..nothing
+            },
+            Self::OtpSuspected(alarm, verdict) => Details {
+                rule: Some(alarm.rule.as_str()),
+                suspected: Some((alarm, verdict)),
+                ..nothing
+            },
             Self::OtpSent
             | Self::OtpRepeated
-            | Self::OtpLimited(_)
-            | Self::OtpUnpaid(_)
             | Self::TestNumberUsed
             | Self::TestNumberElsewhere
             | Self::OtpVerified
             | Self::OtpWrong
             | Self::SessionRefreshed
             | Self::SessionReplayed
-            | Self::SessionRevoked => None,
+            | Self::SessionRevoked => nothing,
         }
     }
 
@@ -141,6 +154,7 @@ impl Event {
             Self::OtpSent
             | Self::OtpRepeated
             | Self::OtpLimited(_)
+            | Self::OtpRefused(_)
             | Self::OtpUnpaid(_)
             | Self::OtpVerified
             | Self::OtpWrong
@@ -152,17 +166,24 @@ impl Event {
 
 /// Writes `event` to the audit log.
 pub fn record(event: Event, scene: Scene<'_>) {
-    let suspected = event.suspected();
+    let Details {
+        policy,
+        budget,
+        rule,
+        kind,
+        suspected,
+    } = event.details();
     // tracing wants a literal level, hence the two arms of one line.
     macro_rules! line {
         ($level:ident) => {
             tracing::$level!(
                 target: TARGET,
                 event = event.as_str(),
-                policy = event.policy(),
-                budget = event.budget().map(tracing::field::display),
+                policy,
+                budget = budget.map(tracing::field::display),
                 level = suspected.map(|(alarm, _)| alarm.level.as_str()),
-                rule = suspected.map(|(alarm, _)| alarm.rule.as_str()),
+                rule,
+                r#type = kind.map(Kind::as_str),
                 deserves = suspected.map(|(alarm, _)| deserves(alarm.suspicion)),
                 verdict = suspected.map(|(_, verdict)| verdict.as_str()),
                 phone = scene.phone.map(Phone::masked),

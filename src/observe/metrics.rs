@@ -48,6 +48,8 @@ pub enum Send {
     Suspected,
     /// Refused by a budget.
     Unpaid,
+    /// Refused since such numbers are not written to.
+    Refused,
     /// Refused because messages wait already.
     Overloaded,
 }
@@ -240,6 +242,7 @@ impl Send {
             Self::Limited => "limited",
             Self::Suspected => "suspected",
             Self::Unpaid => "unpaid",
+            Self::Refused => "refused",
             Self::Overloaded => "overloaded",
         }
     }

@@ -181,6 +181,24 @@ async fn a_suspicion_is_told_with_the_place_what_it_deserves_and_what_became_of_
 }
 
 #[tokio::test]
+async fn a_number_that_is_not_written_to_is_told_with_the_rule_that_says_so() {
+    let stage = Stage::new().await;
+    let (log, _guard) = Log::begin();
+    stage.send("+37410123456").await;
+    stage.send("+1 900 234 5678").await;
+    let [country, kind] = &log.events()[..] else {
+        panic!("two events");
+    };
+    assert_eq!(country["event"], "otp.refused");
+    assert_eq!(country["rule"], "country");
+    assert!(country["type"].is_null());
+    assert_eq!(kind["event"], "otp.refused");
+    assert_eq!(kind["rule"], "type");
+    assert_eq!(kind["type"], "premium_rate");
+    assert_eq!(stage.metric("otp_sends_total{result=\"refused\"}"), 2);
+}
+
+#[tokio::test]
 async fn a_spent_budget_is_told_by_its_name_and_once_before_it_is_spent() {
     let budget = Budget {
         max: "5.00".parse().unwrap(),

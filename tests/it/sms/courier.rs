@@ -13,6 +13,14 @@ use crate::stage::{
 /// Nobody else is asked.
 const ALONE: &str = "sms.providers = \"twilio\"";
 
+/// A call follows a message of which nothing is heard.
+const THEN_A_CALL: [&str; 4] = [
+    ALONE,
+    "sms.fallback = [\"voice\"]",
+    "sms.fallback_after = \"45s\"",
+    "sms.twilio.voice_from = \"+15550001112\"",
+];
+
 /// Waits until so many messages have come to this.
 async fn come_to(stage: &Stage, outcome: &str, count: u64) {
     let name = format!("sms_outcomes_total{{outcome=\"{outcome}\"}}");
@@ -80,16 +88,7 @@ async fn a_resend_goes_out_though_the_message_before_it_may_have_been_sent() {
 #[tokio::test]
 async fn a_message_of_which_nothing_is_heard_is_followed_by_a_call_where_that_is_wished() {
     let carrier = Carrier::start(created()).await;
-    let settings = by(
-        &carrier,
-        &[
-            ALONE,
-            "sms.fallback = [\"voice\"]",
-            "sms.fallback_after = \"45s\"",
-            "sms.twilio.voice_from = \"+15550001112\"",
-        ],
-    );
-    let stage = stage(&settings).await;
+    let stage = stage(&by(&carrier, &THEN_A_CALL)).await;
     assert_eq!(stage.ask_for_code(PHONE).await.status, 200);
     come_to(&stage, "taken", 1).await;
     stage.pass(Duration::from_secs(45));
@@ -102,16 +101,7 @@ async fn a_message_of_which_nothing_is_heard_is_followed_by_a_call_where_that_is
 #[tokio::test]
 async fn nothing_is_sent_to_whoever_has_answered_in_the_meantime() {
     let carrier = Carrier::start(created()).await;
-    let settings = by(
-        &carrier,
-        &[
-            ALONE,
-            "sms.fallback = [\"voice\"]",
-            "sms.fallback_after = \"45s\"",
-            "sms.twilio.voice_from = \"+15550001112\"",
-        ],
-    );
-    let stage = stage(&settings).await;
+    let stage = stage(&by(&carrier, &THEN_A_CALL)).await;
     assert_eq!(stage.ask_for_code(PHONE).await.status, 200);
     let asked = carrier.asked(1).await.remove(0);
     come_to(&stage, "taken", 1).await;

@@ -40,6 +40,12 @@ async fn by_sns(logs: &Carrier) -> (Stage, Carrier) {
     (stage(&settings.map(str::to_owned)).await, carrier)
 }
 
+/// What SNS was asked to send.
+async fn text_for(sns: &Carrier) -> String {
+    let asked = sns.asked(1).await.remove(0);
+    asked.field("Message").expect("a text")
+}
+
 #[tokio::test]
 async fn a_message_arrives_when_the_log_says_so() {
     let logs = Carrier::start(logs("SUCCESS")).await;
@@ -72,12 +78,7 @@ async fn a_message_that_sns_lost_goes_to_the_next_provider_with_the_same_code() 
     let logs = Carrier::start(logs("FAILURE")).await;
     let (stage, sns) = by_sns(&logs).await;
     assert_eq!(stage.ask_for_code(PHONE).await.status, 200);
-    let text = sns
-        .asked(1)
-        .await
-        .remove(0)
-        .field("Message")
-        .expect("a text");
+    let text = text_for(&sns).await;
     let code = stage.inbox.code_for(PHONE).await;
     assert!(text.contains(&code));
     super::learnt_by(&stage, "sns", "lost").await;
@@ -91,12 +92,7 @@ async fn logs_that_cannot_be_read_keep_nobody_from_logging_in() {
     let logs = Carrier::start(saying("400 Bad Request", "", refused)).await;
     let (stage, sns) = by_sns(&logs).await;
     assert_eq!(stage.ask_for_code(PHONE).await.status, 200);
-    let text = sns
-        .asked(1)
-        .await
-        .remove(0)
-        .field("Message")
-        .expect("a text");
+    let text = text_for(&sns).await;
     logs.asked(4).await;
     let code = crate::stage::inbox::code_in(&format!(": {text}"));
     assert_eq!(stage.answer(PHONE, &code).await.status, 200);
