@@ -40,17 +40,22 @@ pub fn serve(config: Config, advice: &[Advice], out: &mut dyn Write) -> Result<E
             access_log: Box::new(io::stdout()),
         },
     )?;
+    // Listened for before anybody is told that we are there: who has read that may tell us to go.
+    let (mut terminate, mut interrupt) = {
+        let _within = signals.enter();
+        (
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::interrupt())?,
+        )
+    };
     // A terminal that has gone away is no reason not to serve.
     drop(greeting.say(&app, advice, out));
     signals.block_on(async {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
         wait(&app, &mut terminate, &mut interrupt).await;
         tracing::info!("stopping; a second signal stops at once");
         app.stop();
         wait(&app, &mut terminate, &mut interrupt).await;
-        Ok::<_, Error>(())
-    })?;
+    });
     app.abort();
     Ok(app.wait())
 }

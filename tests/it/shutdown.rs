@@ -1,9 +1,18 @@
 //! The end of a gateway: what is under way is finished, nothing new is begun, nobody waits for the silent.
 
-use std::time::{Duration, Instant};
+use std::{
+    process::Stdio,
+    time::{Duration, Instant},
+};
 
 use otp_gateway::app::{App, Ending};
-use tokio::{net::TcpStream, task::spawn_blocking, time::timeout};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    net::TcpStream,
+    process::Command,
+    task::spawn_blocking,
+    time::timeout,
+};
 
 use crate::stage::{
     PATIENCE, Stage,
@@ -166,6 +175,32 @@ async fn the_program_finishes_what_is_under_way_when_it_is_told_to_end() {
         assert_eq!(program.ends().await, 0);
         program.out.line(|line| line.contains(" 200 GET / ")).await;
     }
+}
+
+#[tokio::test]
+async fn a_program_that_is_told_to_end_while_it_still_says_hello_ends_in_order() {
+    let dir = tempfile::tempdir().expect("a directory");
+    // More than a pipe holds, so that it is still at it.
+    let app = |n| format!("[upstreams.app{n}]\nservers = \"http://127.0.0.1:9\"\n");
+    let apps: String = (0..3000).map(app).collect();
+    let listen = "server.listen = \"127.0.0.1:0\"\nadmin.listen = \"off\"\n";
+    let file = dir.path().join("gateway.toml");
+    std::fs::write(file, format!("{listen}{apps}")).expect("a file");
+    let mut program = Command::new(env!("CARGO_BIN_EXE_otp-gateway"))
+        .current_dir(dir.path())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("the program");
+    let mut hello = BufReader::new(program.stdout.take().expect("a pipe")).lines();
+    let first = timeout(PATIENCE, hello.next_line()).await;
+    assert!(first.is_ok_and(|line| line.is_ok_and(|line| line.is_some())));
+    let id = program.id().expect("running").to_string();
+    let told = Command::new("kill").args(["-s", "TERM", &id]).status();
+    assert!(told.await.expect("kill").success());
+    while let Ok(Some(_)) = hello.next_line().await {}
+    let status = timeout(PATIENCE, program.wait()).await.expect("an end");
+    assert_eq!(status.expect("its end").code(), Some(0));
 }
 
 #[tokio::test]
