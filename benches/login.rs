@@ -35,11 +35,15 @@ struct Options {
 
 const LIMITS: &str = r#"["3/30m per phone", "100000000/1h per ip", "100000000/1h per country", "100000000/1d per all"]"#;
 
+/// Messages on their way at once: more than ask at once, or their line would grow until nobody may join it.
+const IN_FLIGHT: usize = 512;
+
 fn main() {
     let Options { load, store } = Options::parse();
     let home = TempDir::new().expect("a directory");
     let settings = format!(
-        "store.url = \"{store}\"\nstore.max_size = \"8gb\"\notp.limits = {LIMITS}\notp.guard.mode = \"off\"\n"
+        "store.url = \"{store}\"\nstore.max_size = \"8gb\"\notp.limits = {LIMITS}\notp.guard.mode = \"off\"\n\
+         sms.max_in_flight = {IN_FLIGHT}\n"
     );
     let (gateway, lines) = Gateway::start(&home, &settings);
     println!("{store} {load}, idle {}", Mebibytes(gateway.usage().rss));
