@@ -1,4 +1,4 @@
-# Where the judges come from: PyPI, npm and crates.io below target/conformance, of one version each, and Debian. To be sourced.
+# Where the judges come from: the registries of Python, JavaScript and Rust, below target/conformance, of one version each, and Debian. To be sourced.
 
 readonly KEPT="$PWD/target/conformance"
 
@@ -24,7 +24,7 @@ npm_packages() {
     keep "$place" "$*"
 }
 
-# A program of crates.io, of one version: $KEPT/NAME/bin/NAME.
+# A program of the registry of Rust, of one version: $KEPT/NAME/bin/NAME.
 crate() {
     local place="$KEPT/$1"
     kept "$place" "$1 $2" && return
