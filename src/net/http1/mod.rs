@@ -1,7 +1,7 @@
 //! One connection of HTTP/1: request after request, rest in between, and its end, which may be a tunnel. Knows nothing of what is served.
 //!
 //! A parser keeps buffers and room for the next answer ready. Between two requests of a burst that is
-//! right; a connection that has been idle for a second gives them back and is a bare socket until
+//! right; a connection that has been idle for a moment gives them back and is a bare socket until
 //! its client says something.
 
 mod heads;
